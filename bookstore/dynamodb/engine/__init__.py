@@ -1,0 +1,1 @@
+"""The engine of a project without SQL; see ``base``."""

@@ -1,0 +1,22 @@
+"""Create the DynamoDB tables that are missing."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from bookstore.dynamodb.tables import all_tables
+
+
+class Command(BaseCommand):
+    """Creates each declared table, with its indexes, stream and TTL; the second time nothing is left to do."""
+
+    help = "Create the DynamoDB tables that are missing, with their indexes, streams and TTL."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Create what is missing and say what was made."""
+        created = [table for table in all_tables() if not table.exists()]
+        for table in created:
+            table.create_table(wait=True)
+            self.stdout.write(f"  created {table.Meta.table_name}")
+        if not created:
+            self.stdout.write("  every table is there")

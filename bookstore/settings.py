@@ -1,0 +1,282 @@
+"""The one settings file: everything that differs between places comes from the environment.
+
+`.env.example` lists every variable with its unit. The local shop writes its addresses to
+`.devstack/env`, which is read here, so that `manage.py` works in a second terminal. The shop
+does not start half-configured: all that is missing or wrong is named at once.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+from environs import Env, validate
+from environs.exceptions import EnvValidationError
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env(eager=False)
+env_file = Path(os.environ.get("ENV_FILE") or BASE_DIR / ".devstack" / "env")
+if env_file.is_file():
+    env.read_env(str(env_file), recurse=False)
+
+# What this process is, and where the public finds it.
+STAGE: str = env.str("STAGE", validate=validate.OneOf(["development", "test", "staging", "production"]))
+DEBUG: bool = env.bool("DEBUG", False)
+SECRET_KEY: str = env.str("SECRET_KEY", validate=validate.Length(min=50))
+PUBLIC_ORIGIN: str = env.str("PUBLIC_ORIGIN", validate=validate.Regexp(r"^https?://[^/]+$"))
+LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
+
+# The stores.
+AWS_REGION: str = env.str("AWS_REGION")
+AWS_ENDPOINT_URL: str = env.str("AWS_ENDPOINT_URL", "")
+TABLE_PREFIX: str = env.str("TABLE_PREFIX")
+STORE_TIMEOUT_SECONDS: float = env.float("STORE_TIMEOUT_SECONDS", 1.0)
+DYNAMODB_RETRIES: int = env.int("DYNAMODB_RETRIES", 1)
+DYNAMODB_POOL_CONNECTIONS: int = env.int("DYNAMODB_POOL_CONNECTIONS", 20)
+OPENSEARCH_URL: str = env.str("OPENSEARCH_URL")
+SEARCH_INDEX: str = env.str("SEARCH_INDEX", "books")
+REDIS_URL: str = env.str("REDIS_URL")
+REDIS_TIMEOUT_SECONDS: float = env.float("REDIS_TIMEOUT_SECONDS", 0.3)
+DEAD_LETTER_QUEUE_URL: str = env.str("DEAD_LETTER_QUEUE_URL")
+COVERS_BUCKET: str = env.str("COVERS_BUCKET")
+COVERS_URL: str = env.str("COVERS_URL", validate=validate.Regexp(r"^https?://.+/$"))
+STATIC_BUCKET: str = env.str("STATIC_BUCKET", "")
+STATIC_URL: str = env.str("STATIC_URL", "/static/")
+
+# Sign-in with Cognito.
+COGNITO_USER_POOL_ID: str = env.str("COGNITO_USER_POOL_ID")
+COGNITO_CLIENT_ID: str = env.str("COGNITO_CLIENT_ID")
+COGNITO_CLIENT_SECRET: str = env.str("COGNITO_CLIENT_SECRET")
+COGNITO_ISSUER: str = env.str("COGNITO_ISSUER")
+COGNITO_ORIGIN: str = env.str("COGNITO_ORIGIN")
+COGNITO_SIGN_UP_URL: str = env.str("COGNITO_SIGN_UP_URL", "")
+COGNITO_FORGOTTEN_PASSWORD_URL: str = env.str("COGNITO_FORGOTTEN_PASSWORD_URL", "")
+
+# Payment.
+PAYMENT_PROVIDER: str = env.str("PAYMENT_PROVIDER", "", validate=validate.OneOf(["", "demonstration"]))
+PAYMENT_ORIGIN: str = env.str("PAYMENT_ORIGIN", "")
+PAYMENT_API_KEY: str = env.str("PAYMENT_API_KEY", "")
+PAYMENT_WEBHOOK_SECRET: str = env.str("PAYMENT_WEBHOOK_SECRET", "")
+
+# The shop.
+CURRENCY: str = env.str("CURRENCY", "GBP")
+HOME_COUNTRY: str = env.str("HOME_COUNTRY", "GB")
+TIME_ZONE: str = env.str("SHOP_TIME_ZONE", "Europe/London")
+MAIL_FROM: str = env.str("MAIL_FROM")
+EMAIL_BACKEND: str = env.str("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_FILE_PATH: str = env.str("EMAIL_FILE_PATH", "")
+GUEST_CART_DAYS: int = env.int("GUEST_CART_DAYS", 30)
+UNPAID_ORDER_MINUTES: int = env.int("UNPAID_ORDER_MINUTES", 30)
+COUNTED_SALES_DAYS: int = env.int("COUNTED_SALES_DAYS", 45)
+
+try:
+    env.seal()
+except EnvValidationError as mistakes:
+    told = "; ".join(f"{name}: {' '.join(map(str, what))}" for name, what in sorted(mistakes.error_messages.items()))
+    raise ImproperlyConfigured(
+        f"The environment is incomplete ({told}). `make run` sets up a local shop; "
+        ".env.example explains every variable."
+    ) from None
+
+HTTPS = PUBLIC_ORIGIN.startswith("https://")
+PUBLIC_HOST = urlsplit(PUBLIC_ORIGIN).netloc
+# Cookies ignore ports: in development their names carry it, so that two shops live side by side.
+COOKIE_PREFIX = "__Host-" if HTTPS else f"p{urlsplit(PUBLIC_ORIGIN).port or 80}-"
+
+ROOT_URLCONF = "bookstore.urls"
+WSGI_APPLICATION = "bookstore.wsgi.application"
+# Every page's address is absolute from PUBLIC_ORIGIN; the Host header is never trusted for one,
+# and behind API Gateway it is another than the shop's.
+ALLOWED_HOSTS = ["*"]
+FORCE_SCRIPT_NAME = ""
+APPEND_SLASH = True
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "bootstrap",
+    "django_htmx",
+    "mozilla_django_oidc",
+    "bookstore.dynamodb",
+    "bookstore.streams",
+    "bookstore.accounts",
+    "bookstore.devstack",
+    "catalog",
+    "cart",
+    "orders",
+    "leaderboard",
+]
+
+MIDDLEWARE = [
+    "bookstore.middleware.RequestLog",
+    "bookstore.middleware.StoreFailures",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "bookstore.middleware.OwnOriginOnly",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "bookstore.accounts.middleware.SignedInCustomer",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "bookstore.middleware.CacheRules",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["bookstore.views.shop"]},
+    }
+]
+
+# No SQL: DynamoDB is the only source of truth.
+DATABASES = {"default": {"ENGINE": "bookstore.dynamodb.engine"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+            "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+        },
+    }
+}
+
+# Sessions and cookies.
+SESSION_ENGINE = "bookstore.dynamodb.sessions"
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}session"
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the session on the way back from Cognito
+SESSION_COOKIE_AGE = 14 * 24 * 60 * 60  # seconds
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
+CART_COOKIE_NAME = f"{COOKIE_PREFIX}cart"
+MESSAGE_STORAGE = "bookstore.messages.CookieMessages"
+MESSAGES_COOKIE_NAME = f"{COOKIE_PREFIX}messages"
+
+# Sign-in: the code flow with PKCE and nonce; the id token's aud, iss and token_use are
+# checked in bookstore.accounts.oidc, which mozilla-django-oidc leaves out.
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["bookstore.accounts.oidc.CognitoBackend"]
+LOGIN_URL = "/oidc/authenticate/"
+LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL_FAILURE = "/account/sign-in-failed/"
+LOGOUT_REDIRECT_URL = "/"
+OIDC_RP_CLIENT_ID = COGNITO_CLIENT_ID
+OIDC_RP_CLIENT_SECRET = COGNITO_CLIENT_SECRET
+OIDC_RP_SIGN_ALGO = "RS256"
+OIDC_RP_SCOPES = "openid email profile"
+OIDC_OP_AUTHORIZATION_ENDPOINT = f"{COGNITO_ORIGIN}/oauth2/authorize"
+OIDC_OP_TOKEN_ENDPOINT = f"{COGNITO_ORIGIN}/oauth2/token"
+OIDC_OP_USER_ENDPOINT = f"{COGNITO_ORIGIN}/oauth2/userInfo"
+OIDC_OP_LOGOUT_ENDPOINT = f"{COGNITO_ORIGIN}/logout"
+# Cognito's keys stand under its issuer; the local pool's issuer is AWS's name, its keys are here.
+OIDC_OP_JWKS_ENDPOINT: str = os.environ.get("COGNITO_JWKS_URL") or f"{COGNITO_ISSUER}/.well-known/jwks.json"
+OIDC_OP_LOGOUT_URL_METHOD = "bookstore.accounts.oidc.logout_url"
+OIDC_CALLBACK_CLASS = "bookstore.accounts.views.SignInReturn"
+OIDC_AUTHENTICATE_CLASS = "bookstore.accounts.views.SignIn"
+OIDC_USE_PKCE = True
+OIDC_TIMEOUT = 5  # seconds
+OIDC_STORE_ACCESS_TOKEN = False
+OIDC_STORE_ID_TOKEN = False
+OIDC_MAX_STATES = 5
+
+# Files: covers in S3; static files in S3 where there is a bucket for them, else from Django.
+STORAGES = {
+    "default": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": COVERS_BUCKET,
+            "region_name": AWS_REGION,
+            "querystring_auth": False,
+            "custom_domain": urlsplit(COVERS_URL).netloc + urlsplit(COVERS_URL).path.rstrip("/"),
+            "url_protocol": f"{urlsplit(COVERS_URL).scheme}:",
+            "addressing_style": "path",
+            "object_parameters": {"CacheControl": "public, max-age=86400"},
+            "file_overwrite": True,
+        },
+    },
+    "staticfiles": (
+        {
+            "BACKEND": "storages.backends.s3.S3ManifestStaticStorage",
+            "OPTIONS": {
+                "bucket_name": STATIC_BUCKET,
+                "region_name": AWS_REGION,
+                "querystring_auth": False,
+                "custom_domain": urlsplit(STATIC_URL).netloc + urlsplit(STATIC_URL).path.rstrip("/"),
+                "object_parameters": {"CacheControl": "public, max-age=31536000, immutable"},
+            },
+        }
+        if STATIC_BUCKET
+        else {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    ),
+}
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+
+# Security. Cross-site requests are refused by their headers (bookstore.middleware.OwnOriginOnly),
+# so that public pages need no token and can be the same for everyone.
+SECURE_SSL_REDIRECT = False  # CloudFront redirects to https
+SECURE_PROXY_SSL_HEADER = ("HTTP_CLOUDFRONT_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+_covers_origin = "{0.scheme}://{0.netloc}".format(urlsplit(COVERS_URL))
+_static_origin = [f"https://{urlsplit(STATIC_URL).netloc}"] if urlsplit(STATIC_URL).netloc else []
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF, *_static_origin],
+    "style-src": [CSP.SELF, *_static_origin],
+    "font-src": [CSP.SELF, *_static_origin],
+    "img-src": [CSP.SELF, "data:", _covers_origin, *_static_origin],
+    "connect-src": [CSP.SELF],
+    "manifest-src": [CSP.SELF],
+    # A form whose answer leads elsewhere: sign-in and sign-out at Cognito, payment at the provider.
+    "form-action": [CSP.SELF, COGNITO_ORIGIN, *([PAYMENT_ORIGIN] if PAYMENT_ORIGIN else [])],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+    "object-src": [CSP.NONE],
+}
+SILENCED_SYSTEM_CHECKS = [
+    "security.W003",  # no CsrfViewMiddleware: OwnOriginOnly refuses cross-site requests by their headers
+    "security.W008",  # no redirect to https: CloudFront does it, the API behind it is https only
+]
+
+# Words and numbers.
+LANGUAGE_CODE = "en-gb"
+USE_I18N = True
+USE_TZ = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
+DEFAULT_FROM_EMAIL = MAIL_FROM
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {"()": "bookstore.logs.JSONFormatter"},
+        "lines": {"()": "bookstore.logs.LineFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "lines" if STAGE == "development" else "json",
+        }
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.server": {"handlers": [], "level": "ERROR", "propagate": False},  # RequestLog says it once
+        "django.request": {"level": "ERROR"},
+        "botocore": {"level": "WARNING"},
+        "opensearch": {"level": "ERROR"},
+        "urllib3": {"level": "ERROR"},
+    },
+}

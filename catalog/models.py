@@ -1,0 +1,236 @@
+"""The catalogue's tables: Books, Categories, Contributions, Reviews and Uniques.
+
+Attribute names in DynamoDB are those of the system that this shop succeeds, so that its
+data can be imported. Only ``catalog`` reads or writes these tables.
+"""
+
+from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
+
+from bookstore.dynamodb.attributes import DecimalAttribute, InstantAttribute, MoneyAttribute
+from bookstore.dynamodb.tables import Table, TableMeta, table_name
+
+# What a card on a list shows. `availability` stands in for `stock`, so that a sale which
+# leaves a book in stock rewrites no index.
+CARD = [
+    "name",
+    "author",
+    "category",
+    "cover",
+    "price",
+    "currency",
+    "rating",
+    "ratingCount",
+    "availability",
+    "publishedOn",
+    "addedAt",
+]
+
+
+class _ListIndexMeta(TableMeta):
+    projection = IncludeProjection(CARD)
+
+
+class ByTitle(GlobalSecondaryIndex["Book"]):
+    """A category's books by title."""
+
+    class Meta(_ListIndexMeta):
+        index_name = "byTitle"
+
+    listing = UnicodeAttribute(hash_key=True)
+    title_key = UnicodeAttribute(attr_name="titleKey", range_key=True)
+
+
+class ByPrice(GlobalSecondaryIndex["Book"]):
+    """A category's books by price."""
+
+    class Meta(_ListIndexMeta):
+        index_name = "byPrice"
+
+    listing = UnicodeAttribute(hash_key=True)
+    price_key = UnicodeAttribute(attr_name="priceKey", range_key=True)
+
+
+class ByRating(GlobalSecondaryIndex["Book"]):
+    """A category's books by rating."""
+
+    class Meta(_ListIndexMeta):
+        index_name = "byRating"
+
+    listing = UnicodeAttribute(hash_key=True)
+    rating_key = UnicodeAttribute(attr_name="ratingKey", range_key=True)
+
+
+class ByDate(GlobalSecondaryIndex["Book"]):
+    """A category's books by the date they came into the shop."""
+
+    class Meta(_ListIndexMeta):
+        index_name = "byDate"
+
+    listing = UnicodeAttribute(hash_key=True)
+    added_key = UnicodeAttribute(attr_name="addedKey", range_key=True)
+
+
+class Arrivals(GlobalSecondaryIndex["Book"]):
+    """A year's new arrivals, whatever their category."""
+
+    class Meta(_ListIndexMeta):
+        index_name = "arrivals"
+
+    arrival_year = UnicodeAttribute(attr_name="arrivalYear", hash_key=True)
+    added_key = UnicodeAttribute(attr_name="addedKey", range_key=True)
+
+
+class Contributor(MapAttribute[str, str]):
+    """A person's part in a book: name as printed, the author page's slug, and a role."""
+
+    name = UnicodeAttribute()
+    slug = UnicodeAttribute()
+    role = UnicodeAttribute(default="author")  # author, translator, illustrator, editor
+
+
+class Book(Table):
+    """An edition that the shop sells."""
+
+    class Meta(TableMeta):
+        table_name = table_name("Books")
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
+
+    id = UnicodeAttribute(hash_key=True)
+    name = UnicodeAttribute()  # the title
+    author = UnicodeAttribute(default="")  # as printed on the cover, several joined by commas
+    contributors = ListAttribute(of=Contributor, default=list)
+    category = UnicodeAttribute()  # the category's slug
+    cover = UnicodeAttribute(null=True)  # name in the covers bucket
+    price = MoneyAttribute()  # includes tax
+    currency = UnicodeAttribute()  # ISO 4217
+    description = UnicodeAttribute(default="")
+    isbn13 = UnicodeAttribute(null=True)  # 13 digits
+    language = UnicodeAttribute(null=True)  # ISO 639-1, of this edition
+    publisher = UnicodeAttribute(null=True)
+    published_on = UnicodeAttribute(attr_name="publishedOn", null=True)  # YYYY, YYYY-MM or YYYY-MM-DD
+    pages = NumberAttribute(null=True)
+    format = UnicodeAttribute(null=True)  # paperback, hardback
+    series = UnicodeAttribute(null=True)
+    location = UnicodeAttribute(null=True)  # the shelf it stands on
+
+    stock = NumberAttribute(default=0)  # copies
+    availability = UnicodeAttribute()  # in_stock, low, sold_out: derived from stock
+    prior_rating = DecimalAttribute(attr_name="priorRating", null=True)  # our booksellers', 1 to 5
+    rating_sum = NumberAttribute(attr_name="ratingSum", default=0)  # stars of published reviews
+    rating_count = NumberAttribute(attr_name="ratingCount", default=0)  # published reviews
+    rating = DecimalAttribute()  # Bayesian mean, 2 places: derived from the three above
+
+    listing = UnicodeAttribute(null=True)  # the category's slug; absent when withdrawn
+    arrival_year = UnicodeAttribute(attr_name="arrivalYear", null=True)  # YYYY; absent when withdrawn
+    title_key = UnicodeAttribute(attr_name="titleKey")
+    price_key = UnicodeAttribute(attr_name="priceKey")
+    rating_key = UnicodeAttribute(attr_name="ratingKey")
+    added_key = UnicodeAttribute(attr_name="addedKey")
+
+    version = NumberAttribute(default=1)  # goes up when people edit: staff's optimistic lock
+    revision = NumberAttribute()  # goes up at every write: the search index's external version
+    added_at = InstantAttribute(attr_name="addedAt")
+    updated_at = InstantAttribute(attr_name="updatedAt")
+    withdrawn_at = InstantAttribute(attr_name="withdrawnAt", null=True)
+
+    by_title = ByTitle()
+    by_price = ByPrice()
+    by_rating = ByRating()
+    by_date = ByDate()
+    arrivals = Arrivals()
+
+
+class Category(Table):
+    """A subject; all of them stand in one partition, so that one Query reads them."""
+
+    class Meta(TableMeta):
+        table_name = table_name("Categories")
+
+    partition = UnicodeAttribute(hash_key=True, default="categories")
+    slug = UnicodeAttribute(range_key=True)
+    name = UnicodeAttribute()
+    description = UnicodeAttribute(default="")
+    position = NumberAttribute(default=0)  # in menus, lowest first
+    count = NumberAttribute(default=0)  # books listed; recounted by Query, never added to
+
+
+class Contribution(Table):
+    """One person's part in one book: an author page is a Query of these."""
+
+    class Meta(TableMeta):
+        table_name = table_name("Contributions")
+
+    author_slug = UnicodeAttribute(attr_name="authorSlug", hash_key=True)
+    book_key = UnicodeAttribute(attr_name="publishedOn#bookId", range_key=True)
+    book_id = UnicodeAttribute(attr_name="bookId")
+    name = UnicodeAttribute()  # as printed
+    role = UnicodeAttribute(default="author")
+
+
+class PublishedReviews(GlobalSecondaryIndex["Review"]):
+    """A book's published reviews by date."""
+
+    class Meta(TableMeta):
+        index_name = "published"
+        projection = AllProjection()
+
+    published = UnicodeAttribute(hash_key=True)
+    reviewed_key = UnicodeAttribute(attr_name="reviewedKey", range_key=True)
+
+
+class ReviewsByStatus(GlobalSecondaryIndex["Review"]):
+    """Reviews by state, for the people who read them before the public does."""
+
+    class Meta(TableMeta):
+        index_name = "byStatus"
+        projection = AllProjection()
+
+    status = UnicodeAttribute(hash_key=True)
+    reviewed_key = UnicodeAttribute(attr_name="reviewedKey", range_key=True)
+
+
+class ReviewsByCustomer(GlobalSecondaryIndex["Review"]):
+    """What one customer has reviewed, for export and erasure."""
+
+    class Meta(TableMeta):
+        index_name = "byCustomer"
+        projection = AllProjection()
+
+    customer_id = UnicodeAttribute(attr_name="customerId", hash_key=True)
+    reviewed_key = UnicodeAttribute(attr_name="reviewedKey", range_key=True)
+
+
+class Review(Table):
+    """One buyer's stars and words on one book."""
+
+    class Meta(TableMeta):
+        table_name = table_name("Reviews")
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
+
+    book_id = UnicodeAttribute(attr_name="bookId", hash_key=True)
+    customer_id = UnicodeAttribute(attr_name="customerId", range_key=True)
+    stars = NumberAttribute()  # 1 to 5
+    title = UnicodeAttribute(default="")
+    text = UnicodeAttribute(default="")
+    order_id = UnicodeAttribute(attr_name="orderId")  # the purchase that allows the review
+    status = UnicodeAttribute(default="published")  # published, hidden
+    published = UnicodeAttribute(null=True)  # the book's id while published, else absent
+    reviewed_key = UnicodeAttribute(attr_name="reviewedKey")  # instant#customerId
+    reviewed_at = InstantAttribute(attr_name="reviewedAt")
+    version = NumberAttribute(default=1)
+
+    published_reviews = PublishedReviews()
+    by_status = ReviewsByStatus()
+    by_customer = ReviewsByCustomer()
+
+
+class Unique(Table):
+    """A value that only one book may have, such as ``isbn#9780141439518``."""
+
+    class Meta(TableMeta):
+        table_name = table_name("Uniques")
+
+    value = UnicodeAttribute(hash_key=True)
+    book_id = UnicodeAttribute(attr_name="bookId")

@@ -1,0 +1,118 @@
+"""The orders' table. Only ``orders`` reads or writes it."""
+
+from decimal import Decimal
+
+from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
+
+from bookstore.dynamodb.attributes import InstantAttribute, MoneyAttribute
+from bookstore.dynamodb.tables import Table, TableMeta, table_name
+
+_LISTED = ["customerId", "orderDate", "number", "total", "currency", "status"]
+
+
+class OrderLine(MapAttribute[str, object]):
+    """A line item: title, author and unit price are those of the day it was sold."""
+
+    book_id = UnicodeAttribute(attr_name="bookId")
+    name = UnicodeAttribute()
+    author = UnicodeAttribute(default="")
+    cover = UnicodeAttribute(null=True)
+    price = MoneyAttribute()  # unit price
+    quantity = NumberAttribute()  # copies
+    status = UnicodeAttribute(default="ordered")  # ordered, cancelled, returned
+
+    @property
+    def amount(self) -> Decimal:
+        """The line's price: unit price times copies."""
+        return self.price * int(self.quantity)
+
+
+class StatusChange(MapAttribute[str, object]):
+    """One step in an order's life: what it became, when, by whom and why."""
+
+    status = UnicodeAttribute()
+    at = InstantAttribute()
+    by = UnicodeAttribute()  # customer, shop, payment, or a member of staff
+    reason = UnicodeAttribute(default="")
+
+
+class Address(MapAttribute[str, str]):
+    """Where an order goes."""
+
+    name = UnicodeAttribute()
+    line1 = UnicodeAttribute()
+    line2 = UnicodeAttribute(default="")
+    city = UnicodeAttribute()
+    region = UnicodeAttribute(default="")
+    postcode = UnicodeAttribute()
+    country = UnicodeAttribute()  # ISO 3166-1 alpha-2
+    phone = UnicodeAttribute(default="")
+
+
+class Queue(GlobalSecondaryIndex["Order"]):
+    """Open orders by state and age: an order's id begins with the time it was drawn."""
+
+    class Meta(TableMeta):
+        index_name = "queue"
+        projection = IncludeProjection(_LISTED)
+
+    queue = UnicodeAttribute(hash_key=True)
+    order_id = UnicodeAttribute(attr_name="orderId", range_key=True)
+
+
+class Month(GlobalSecondaryIndex["Order"]):
+    """A month's orders by age."""
+
+    class Meta(TableMeta):
+        index_name = "month"
+        projection = IncludeProjection(_LISTED)
+
+    month = UnicodeAttribute(hash_key=True)
+    order_id = UnicodeAttribute(attr_name="orderId", range_key=True)
+
+
+class Number(GlobalSecondaryIndex["Order"]):
+    """An order by the number that a customer reads out on the telephone."""
+
+    class Meta(TableMeta):
+        index_name = "number"
+        projection = IncludeProjection(_LISTED)
+
+    number = UnicodeAttribute(hash_key=True)
+
+
+class Order(Table):
+    """An agreement to sell: what, to whom, for how much, and what became of it."""
+
+    class Meta(TableMeta):
+        table_name = table_name("Orders")
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
+
+    customer_id = UnicodeAttribute(attr_name="customerId", hash_key=True)
+    order_id = UnicodeAttribute(attr_name="orderId", range_key=True)  # UUIDv7
+    number = UnicodeAttribute()
+    ordered_at = InstantAttribute(attr_name="orderDate")  # the moment of the reservation
+    lines = ListAttribute(attr_name="books", of=OrderLine)
+    subtotal = MoneyAttribute()
+    discount = MoneyAttribute()
+    delivery = MoneyAttribute()
+    tax = MoneyAttribute()  # prices include tax: what is added on top of them
+    total = MoneyAttribute()
+    currency = UnicodeAttribute()
+    status = UnicodeAttribute()
+    history = ListAttribute(of=StatusChange)
+    address = Address()
+    email = UnicodeAttribute(null=True)  # where the shop writes about this order
+    payment_provider = UnicodeAttribute(attr_name="paymentProvider", null=True)
+    payment_reference = UnicodeAttribute(attr_name="paymentReference", null=True)
+    mailed = ListAttribute(of=UnicodeAttribute, default=list)  # messages claimed before sending
+    version = NumberAttribute(default=1)  # goes up at every write
+
+    queue_name = UnicodeAttribute(attr_name="queue", null=True)  # the status while open, else absent
+    month_name = UnicodeAttribute(attr_name="month")  # YYYY-MM, in the shop's time zone
+
+    queue = Queue()
+    month = Month()
+    by_number = Number()
