@@ -65,8 +65,8 @@ CURRENCY: str = env.str("CURRENCY", "GBP")
 HOME_COUNTRY: str = env.str("HOME_COUNTRY", "GB")
 TIME_ZONE: str = env.str("SHOP_TIME_ZONE", "Europe/London")
 MAIL_FROM: str = env.str("MAIL_FROM")
-EMAIL_BACKEND: str = env.str("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
-EMAIL_FILE_PATH: str = env.str("EMAIL_FILE_PATH", "")
+MAIL_BACKEND: str = env.str("MAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+MAIL_OPTIONS: dict[str, str] = env.dict("MAIL_OPTIONS", {})
 GUEST_CART_DAYS: int = env.int("GUEST_CART_DAYS", 30)
 UNPAID_ORDER_MINUTES: int = env.int("UNPAID_ORDER_MINUTES", 30)
 COUNTED_SALES_DAYS: int = env.int("COUNTED_SALES_DAYS", 45)
@@ -257,6 +257,7 @@ USE_I18N = True
 USE_TZ = True
 LOCALE_PATHS = [BASE_DIR / "locale"]
 DEFAULT_FROM_EMAIL = MAIL_FROM
+MAILERS = {"default": {"BACKEND": MAIL_BACKEND, "OPTIONS": MAIL_OPTIONS}}
 
 LOGGING = {
     "version": 1,

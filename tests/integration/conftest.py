@@ -1,0 +1,106 @@
+"""The embedded stores, empty at the start of each test, behind proxies that count and break."""
+
+import contextlib
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.test import Client
+
+from bookstore import aws
+from bookstore.devstack import stores as embedded
+from bookstore.dynamodb.tables import all_tables
+from tests import settings as ports
+from tests.wire import Proxy, Wire
+
+
+@pytest.fixture(scope="session")
+def wire() -> Iterator[Wire]:
+    """Start the stores of this test process and the proxies before them."""
+    from pytest_socket import enable_socket
+
+    enable_socket()
+    search_port, redis_port = embedded.free_port(), embedded.free_port()
+    with contextlib.ExitStack() as running:
+        for store in (
+            embedded.start_aws(port=ports.AWS_PORT),
+            embedded.start_search(port=search_port),
+            embedded.start_redis(port=redis_port),
+        ):
+            running.callback(store.stop)
+        lines = Wire(
+            dynamodb=Proxy(ports.DYNAMODB_PORT, ports.AWS_PORT),
+            opensearch=Proxy(ports.SEARCH_PORT, search_port),
+            redis=Proxy(ports.REDIS_PORT, redis_port),
+        )
+        for proxy in (lines.dynamodb, lines.opensearch, lines.redis):
+            proxy.start()
+        yield lines
+
+
+@pytest.fixture(autouse=True)
+def empty_stores(wire: Wire) -> None:
+    """Give each test empty tables, an empty bucket, queue and index, and cold caches."""
+    from catalog import search, selectors
+
+    reset = urllib.request.Request(f"{settings.AWS_ENDPOINT_URL}/_ministack/reset", method="POST")
+    with urllib.request.urlopen(reset, timeout=30):
+        pass
+    for table in all_tables():
+        table.create_table()
+    aws.s3().create_bucket(
+        Bucket=settings.COVERS_BUCKET,
+        CreateBucketConfiguration={"LocationConstraint": settings.AWS_REGION},  # type: ignore[typeddict-item]
+    )
+    aws.sqs().create_queue(QueueName=settings.DEAD_LETTER_QUEUE_URL.rpartition("/")[2])
+    cache.clear()
+    search.forget_everything()
+    search.create_index()
+    selectors.forget_categories()
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A moment to act at; services take the clock from outside."""
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def sign_in() -> Callable[..., Client]:
+    """Return a client with a session, as Cognito's sign-in leaves it."""
+
+    def signed_in(
+        client: Client | None = None,
+        *,
+        customer_id: str = "c-1",
+        email: str = "reader@example.com",
+        groups: tuple[str, ...] = (),
+    ) -> Client:
+        from bookstore.accounts.services import session_for
+
+        client = client or Client(headers={"sec-fetch-site": "same-origin"})
+        client.cookies[settings.SESSION_COOKIE_NAME] = session_for(
+            customer_id=customer_id, email=email, groups=groups, at=datetime.now(UTC)
+        )
+        return client
+
+    return signed_in
+
+
+@pytest.fixture
+def client() -> Client:
+    """A browser on the shop's own pages."""
+    return Client(headers={"sec-fetch-site": "same-origin"})
+
+
+@pytest.fixture
+def pump() -> Callable[[], Any]:
+    """Project everything that waits in the streams; return how many records there were."""
+    from bookstore.streams import pump as stream_pump
+
+    pump = stream_pump.Pump()
+    return pump.drain

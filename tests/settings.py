@@ -1,0 +1,53 @@
+"""The shop's own settings, in an environment made for one test process.
+
+Each process (each worker of a parallel run too) has stores of its own on ports of its own;
+they are only started by the tests that use them.
+"""
+
+import os
+
+from bookstore.devstack.stores import LOOPBACK, REGION, free_port
+
+AWS_PORT = free_port()
+DYNAMODB_PORT = free_port()  # a proxy in front of the local AWS, for DynamoDB alone
+SEARCH_PORT = free_port()  # proxies as well: the stores themselves stand behind
+REDIS_PORT = free_port()
+PROVIDER_PORT = free_port()
+AWS = f"http://{LOOPBACK}:{AWS_PORT}"
+POOL = f"{REGION}_testpool0"
+
+os.environ |= {
+    "ENV_FILE": os.devnull,
+    "STAGE": "test",
+    "DEBUG": "0",
+    "SECRET_KEY": "only-for-tests-" + 40 * "x",
+    "PUBLIC_ORIGIN": "http://localhost:8000",
+    "LOG_LEVEL": "INFO",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_ENDPOINT_URL": AWS,
+    "AWS_ENDPOINT_URL_DYNAMODB": f"http://{LOOPBACK}:{DYNAMODB_PORT}",
+    "TABLE_PREFIX": "test-",
+    "OPENSEARCH_URL": f"http://{LOOPBACK}:{SEARCH_PORT}",
+    "REDIS_URL": f"redis://{LOOPBACK}:{REDIS_PORT}/0",
+    "DEAD_LETTER_QUEUE_URL": f"{AWS}/000000000000/test-dead-letters",
+    "COVERS_BUCKET": "test-covers",
+    "COVERS_URL": f"{AWS}/test-covers/",
+    "STATIC_BUCKET": "",
+    "COGNITO_USER_POOL_ID": POOL,
+    "COGNITO_CLIENT_ID": "test-client",
+    "COGNITO_CLIENT_SECRET": "test-client-secret",
+    "COGNITO_ISSUER": f"https://cognito-idp.{REGION}.amazonaws.com/{POOL}",
+    "COGNITO_JWKS_URL": f"{AWS}/{POOL}/.well-known/jwks.json",
+    "COGNITO_ORIGIN": AWS,
+    "PAYMENT_PROVIDER": "demonstration",
+    "PAYMENT_ORIGIN": f"http://{LOOPBACK}:{PROVIDER_PORT}",
+    "PAYMENT_API_KEY": "test-api-key",
+    "PAYMENT_WEBHOOK_SECRET": "test-webhook-secret",
+    "MAIL_FROM": "shop@example.com",
+    "MAIL_BACKEND": "django.core.mail.backends.locmem.EmailBackend",
+}
+
+from bookstore.settings import *  # noqa: E402, F403 - the environment has to stand before it is read
