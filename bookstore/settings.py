@@ -132,7 +132,10 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["bookstore.views.shop"]},
+        "OPTIONS": {
+            "context_processors": ["bookstore.views.shop"],
+            "libraries": {"typesetting": "bookstore.typesetting"},
+        },
     }
 ]
 
