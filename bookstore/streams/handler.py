@@ -1,0 +1,167 @@
+"""The projector: one batch of stream records, each to every projection of its table.
+
+Lambda calls ``handler`` with the mapping's ``FunctionResponseTypes=["ReportBatchItemFailures"]``;
+``manage.py pump_streams`` calls the same function with events of the same shape.
+"""
+
+import logging
+import re
+import traceback
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from botocore.exceptions import BotoCoreError, ClientError
+from django.utils import timezone
+
+from bookstore.dynamodb.tables import all_tables, table_name
+from bookstore.streams import dead_letters
+from bookstore.streams.errors import MalformedRecordError, StreamError, UnknownTableError, is_transient
+from bookstore.streams.records import (
+    Change,
+    from_record,
+    key_text,
+    known_keys,
+    known_number,
+    known_sequence,
+    table_of,
+)
+from bookstore.streams.registry import name_of, projections_of
+
+logger = logging.getLogger(__name__)
+
+_MAIL_ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
+
+
+class BatchItemFailure(TypedDict):
+    """One record to deliver again, by its sequence number."""
+
+    itemIdentifier: str
+
+
+class BatchResponse(TypedDict):
+    """What Lambda expects back: the records to deliver again, none when all are settled."""
+
+    batchItemFailures: list[BatchItemFailure]
+
+
+class _NotSettledError(StreamError):
+    """A record must be delivered again: a store is away, or nothing may be said about it yet."""
+
+
+def handler(event: Mapping[str, Any], context: object) -> BatchResponse:  # noqa: ARG001 - Lambda's signature
+    """Project a batch of records and report which must be delivered again.
+
+    A record is settled when every projection of its table has taken it, or when it went into
+    the dead-letter queue because one never will. The first record that is not settled ends
+    its stream's part of the batch: it and all behind it are reported, untouched, since
+    delivery starts again there, and the changes of an item keep their order. Every record may
+    come twice; the projections see to it that nothing counts twice.
+    """
+    failures: list[BatchItemFailure] = []
+    halted: set[str] = set()
+    for record in event["Records"]:
+        stream = str(record.get("eventSourceARN", ""))
+        if stream not in halted:
+            try:
+                _settle(record)
+            except _NotSettledError as reason:
+                logger.warning("stream record %s is delivered again: %s", _address(record), reason)
+                halted.add(stream)
+        if stream in halted:
+            failures.append({"itemIdentifier": known_sequence(record)})
+    if failures:
+        logger.warning("%d of %d stream records are delivered again", len(failures), len(event["Records"]))
+    return {"batchItemFailures": failures}
+
+
+def _settle(record: Mapping[str, Any]) -> None:
+    """Project one record or bury it; raise ``_NotSettledError`` when neither succeeded."""
+    try:
+        change = from_record(record)
+        _check_table(change.table)
+    except UnknownTableError as error:
+        logger.error("stream record %s belongs to no table of this shop", _address(record))  # noqa: TRY400
+        raise _NotSettledError(str(error)) from error
+    except MalformedRecordError as error:
+        _bury(_letter_of(record, cause=_told(error)))
+        return
+    logger.debug("stream record %s: %s", _address(record), change.event_name)
+    causes = _project(change)
+    if causes:
+        _bury(dead_letters.letter_for(change, cause="; ".join(causes), at=timezone.now()))
+
+
+def _check_table(table: str) -> None:
+    known = {each.Meta.table_name for each in all_tables() if getattr(each.Meta, "stream_view_type", None)}
+    if table_name(table) not in known:
+        raise UnknownTableError(f"no table with a stream is called {table!r}")
+
+
+def _project(change: Change) -> list[str]:
+    """Give a change to each projection; return why those that never can take it cannot.
+
+    A poisoned projection does not keep the record from the others. Raises
+    ``_NotSettledError`` on the first transient error, before anything is buried: the record
+    comes again, and then all is known.
+    """
+    causes: list[str] = []
+    for projection in projections_of(change.table):
+        try:
+            projection(change)
+        except Exception as error:
+            told = f"{name_of(projection)}: {_told(error)}"
+            if is_transient(error):
+                raise _NotSettledError(told) from error
+            # The stack without the error's own words, which may quote a customer's item.
+            logger.error(  # noqa: TRY400
+                "stream record %s %s sequence %s cannot be projected: %s\n%s",
+                change.table,
+                change.key,
+                change.sequence,
+                told,
+                "".join(traceback.format_tb(error.__traceback__)),
+            )
+            causes.append(told)
+    return causes
+
+
+def _bury(letter: dead_letters.DeadLetter) -> None:
+    """Put a letter into the queue; raise ``_NotSettledError`` when the queue refuses it."""
+    try:
+        dead_letters.bury(letter)
+    except (BotoCoreError, ClientError) as error:
+        raise _NotSettledError(f"the dead-letter queue refuses it: {_told(error)}") from error
+    logger.error(
+        "stream record %s %s sequence %s is a dead letter: %s",
+        letter.table,
+        key_text(letter.keys),
+        letter.sequence,
+        letter.cause,
+    )
+
+
+def _letter_of(record: Mapping[str, Any], *, cause: str) -> dead_letters.DeadLetter:
+    """Write the letter of a record that cannot be read, with as much of its address as can be."""
+    return dead_letters.DeadLetter(
+        table=table_of(str(record["eventSourceARN"])),
+        keys=known_keys(record),
+        version=known_number(record, "version"),
+        revision=known_number(record, "revision"),
+        sequence=known_sequence(record),
+        cause=cause,
+        at=timezone.now(),
+    )
+
+
+def _told(error: BaseException) -> str:
+    """Say what went wrong in one line without anyone's e-mail address."""
+    words = " ".join(str(error).split())
+    told = words if isinstance(error, StreamError) else f"{type(error).__name__}: {words}"
+    return _MAIL_ADDRESS.sub("…@…", told)[:500]
+
+
+def _address(record: Mapping[str, Any]) -> str:
+    """Name a record in a log, even one that cannot be read."""
+    table = str(record.get("eventSourceARN", "")).partition(":table/")[2].partition("/")[0]
+    keys = key_text(known_keys(record))
+    return f"{table or '?'} {keys or '?'} sequence {known_sequence(record) or '?'}"
