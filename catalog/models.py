@@ -4,12 +4,17 @@ Attribute names in DynamoDB are those of the system that this shop succeeds, so 
 data can be imported. Only ``catalog`` reads or writes these tables.
 """
 
+from urllib.parse import quote
+
+from django.conf import settings
+from django.urls import reverse
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
 from bookstore.dynamodb.attributes import DecimalAttribute, InstantAttribute, MoneyAttribute
 from bookstore.dynamodb.tables import Table, TableMeta, table_name
+from catalog import keys
 
 # What a card on a list shows. `availability` stands in for `stock`, so that a sale which
 # leaves a book in stock rewrites no index.
@@ -26,6 +31,15 @@ CARD = [
     "publishedOn",
     "addedAt",
 ]
+
+
+# What `availability` says.
+IN_STOCK = "in_stock"
+LOW = "low"
+SOLD_OUT = "sold_out"
+
+# Below this many readers' ratings the stars are called our booksellers'.
+ENOUGH_READERS = 3
 
 
 class _ListIndexMeta(TableMeta):
@@ -91,7 +105,11 @@ class Contributor(MapAttribute[str, str]):
 
 
 class Book(Table):
-    """An edition that the shop sells."""
+    """An edition that the shop sells.
+
+    A book read from an index knows what a card shows; its other attributes are empty or have
+    their defaults, ``stock`` among them: ask ``in_stock``.
+    """
 
     class Meta(TableMeta):
         table_name = table_name("Books")
@@ -116,7 +134,7 @@ class Book(Table):
     location = UnicodeAttribute(null=True)  # the shelf it stands on
 
     stock = NumberAttribute(default=0)  # copies
-    availability = UnicodeAttribute()  # in_stock, low, sold_out: derived from stock
+    availability = UnicodeAttribute()  # IN_STOCK, LOW or SOLD_OUT: derived from stock
     prior_rating = DecimalAttribute(attr_name="priorRating", null=True)  # our booksellers', 1 to 5
     rating_sum = NumberAttribute(attr_name="ratingSum", default=0)  # stars of published reviews
     rating_count = NumberAttribute(attr_name="ratingCount", default=0)  # published reviews
@@ -141,6 +159,44 @@ class Book(Table):
     by_date = ByDate()
     arrivals = Arrivals()
 
+    # The properties below need only what a card shows: they work on items of every index.
+
+    @property
+    def title(self) -> str:
+        """The name on the cover."""
+        return self.name
+
+    @property
+    def slug(self) -> str:
+        """The readable end of the book's address; it changes with the title."""
+        return keys.book_slug(self.name)
+
+    @property
+    def is_sold(self) -> bool:
+        """Whether the shop sells this book; a withdrawn one stays only in what was bought before."""
+        return bool(self.listing or self.arrival_year)  # each index carries one of the two
+
+    @property
+    def in_stock(self) -> bool:
+        """Whether there is a copy to buy, as far as the last projection knew."""
+        return self.is_sold and self.availability != SOLD_OUT
+
+    @property
+    def cover_url(self) -> str:
+        """Where the cover's picture is: in the bucket, or drawn on demand by the shop."""
+        if self.cover:
+            return f"{settings.COVERS_URL}{quote(self.cover)}"
+        return reverse("catalog:cover", args=[self.id])
+
+    @property
+    def is_rated_by_readers(self) -> bool:
+        """Whether enough readers have rated the book for the stars to be called theirs."""
+        return int(self.rating_count or 0) >= ENOUGH_READERS
+
+    def get_absolute_url(self) -> str:
+        """Return the path of the book's page."""
+        return reverse("catalog:book", args=[self.id, self.slug])
+
 
 class Category(Table):
     """A subject; all of them stand in one partition, so that one Query reads them."""
@@ -153,7 +209,10 @@ class Category(Table):
     name = UnicodeAttribute()
     description = UnicodeAttribute(default="")
     position = NumberAttribute(default=0)  # in menus, lowest first
-    count = NumberAttribute(default=0)  # books listed; recounted by Query, never added to
+    # Books listed; recounted by Query, never added to. It hides Model.count, a scan that nobody needs.
+    count = NumberAttribute(default=0)  # type: ignore[assignment]
+
+    PARTITION = "categories"
 
 
 class Contribution(Table):

@@ -1,0 +1,92 @@
+"""What may go wrong in the catalogue; each message is fit for a customer's or a bookseller's eyes."""
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext as _
+
+
+class CatalogError(Exception):
+    """Base of the catalogue's errors; ``str()`` is a sentence that may be shown."""
+
+
+class BookNotFoundError(CatalogError):
+    """There is no such book, or it is withdrawn from sale."""
+
+    def __init__(self, book_id: str) -> None:
+        super().__init__(_("We do not have this book."))
+        self.book_id = book_id
+
+
+class CategoryNotFoundError(CatalogError):
+    """There is no category of this name."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(_("We do not have this category."))
+        self.slug = slug
+
+
+class AuthorNotFoundError(CatalogError):
+    """None of the books on sale is by this author."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(_("We have no books by this author."))
+        self.slug = slug
+
+
+class BookExistsError(CatalogError):
+    """The id is taken: nothing was written."""
+
+    def __init__(self, book_id: str) -> None:
+        super().__init__(_("There is already a book with the number %(id)s.") % {"id": book_id})
+        self.book_id = book_id
+
+
+class BookChangedError(CatalogError):
+    """Somebody else changed the book since it was read: nothing was written."""
+
+    def __init__(self, book_id: str) -> None:
+        super().__init__(_("Someone else changed this book meanwhile. Look at it again before you save it."))
+        self.book_id = book_id
+
+
+class DuplicateIsbnError(CatalogError):
+    """Another book has this ISBN: nothing was written."""
+
+    def __init__(self, isbn13: str) -> None:
+        super().__init__(_("Another book has the ISBN %(isbn)s.") % {"isbn": isbn13})
+        self.isbn13 = isbn13
+
+
+class NotBoughtError(CatalogError):
+    """A book is rated from an order that holds it; whoever calls ``rate_book`` checks that first."""
+
+    def __init__(self) -> None:
+        super().__init__(_("You can rate a book once you have bought it here."))
+
+
+class SearchUnavailableError(CatalogError):
+    """The search engine is away, slow, busy or has no index; a later try may succeed."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(_("Search is having a rest. Browse the categories meanwhile."))
+        self.reason = reason  # for the log, not for customers
+
+
+class _BadFieldsError(CatalogError):
+    """Some fields do not hold what they should."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = dict(problems)  # field → what is wrong with it
+
+
+class BadBookError(_BadFieldsError):
+    """What was said about a book is no book: ``problems`` has a sentence for each wrong field."""
+
+
+class BadCategoryError(_BadFieldsError):
+    """What was said about a category is no category: ``problems`` has a sentence for each wrong field."""
+
+
+class BadReviewError(_BadFieldsError):
+    """What was said in a review cannot stand: ``problems`` has a sentence for each wrong field."""

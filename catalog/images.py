@@ -1,0 +1,46 @@
+"""Covers in the bucket."""
+
+import hashlib
+from collections.abc import Iterable
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from catalog.covers import draw_cover
+
+_FOLDER = "covers"
+
+
+def drawn_cover(*, book_id: str, title: str, author: str, category: str) -> tuple[str, str]:
+    """Return the name under which a book's drawn cover is kept, and the drawing.
+
+    The name holds a digest of the drawing: a cover that changes gets another address, so that
+    what is at an address may be kept by browsers for ever.
+    """
+    drawing = draw_cover(title=title, author=author, category=category)
+    digest = hashlib.sha256(drawing.encode()).hexdigest()[:12]
+    return f"{_FOLDER}/{book_id}-{digest}.svg", drawing
+
+
+def store_cover(name: str, drawing: str) -> None:
+    """Put a drawn cover into the bucket; the second time it is replaced by itself."""
+    file = ContentFile(drawing.encode(), name=name)
+    # What the S3 storage sends as Content-Type.
+    file.content_type = "image/svg+xml"  # type: ignore[attr-defined]
+    default_storage.save(name, file)
+
+
+def is_drawn(name: str) -> bool:
+    """Tell whether a cover is a drawing of the shop's own; what people upload is no SVG."""
+    return name.endswith(".svg")
+
+
+def stored_covers() -> set[str]:
+    """Return the names of all covers in the bucket."""
+    _folders, names = default_storage.listdir(_FOLDER)
+    return {f"{_FOLDER}/{name}" for name in names}
+
+
+def missing_covers(names: Iterable[str]) -> set[str]:
+    """Return which of these covers are not in the bucket."""
+    return set(names) - stored_covers()

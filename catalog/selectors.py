@@ -1,0 +1,285 @@
+"""What the catalogue can be asked. Each question costs a fixed number of store calls, said in its docstring."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from threading import Lock
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+from django.urls import reverse
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.exceptions import GetError
+from pynamodb.indexes import GlobalSecondaryIndex
+
+from bookstore.dynamodb.pages import Page, query_page
+from catalog.errors import AuthorNotFoundError, BookNotFoundError, CategoryNotFoundError
+from catalog.models import Book as Book  # noqa: PLC0414 -- what the rooms above call a book
+from catalog.models import Category, Contribution, Review
+
+BOOKS_A_PAGE = 24
+BOOKS_A_BATCH = 100  # BatchGetItem's own limit
+_BATCH_ATTEMPTS = 4
+_CATEGORIES = 1000  # more than a menu could show; the Query stays one page
+CATEGORIES_KEPT_SECONDS = 60.0
+
+
+# --- Categories --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CategorySummary:
+    """A category as menus show it."""
+
+    slug: str
+    name: str
+    description: str
+    position: int
+    count: int  # books listed, as of the last recount
+
+    def get_absolute_url(self) -> str:
+        """Return the path of the category's page."""
+        return reverse("catalog:category", args=[self.slug])
+
+
+class _Kept:
+    """The process's copy of the categories, and how long it is good."""
+
+    def __init__(self) -> None:
+        self.categories: tuple[CategorySummary, ...] = ()
+        self.good_until = 0.0  # on the monotonic clock
+        self.lock = Lock()
+
+
+_kept = _Kept()
+
+
+def categories() -> tuple[CategorySummary, ...]:
+    """Return all categories as menus order them: one Query, kept for a minute in the process."""
+    if time.monotonic() < _kept.good_until:
+        return _kept.categories
+    # One thread asks; the others wait for its answer, rather than all asking at once.
+    with _kept.lock:
+        if time.monotonic() >= _kept.good_until:
+            found = Category.query(Category.PARTITION, limit=_CATEGORIES, page_size=_CATEGORIES)
+            _kept.categories = tuple(
+                sorted((_summary(each) for each in found), key=lambda it: (it.position, it.name))
+            )
+            _kept.good_until = time.monotonic() + CATEGORIES_KEPT_SECONDS
+        return _kept.categories
+
+
+def forget_categories() -> None:
+    """Make the next ``categories()`` ask the store; other processes notice within a minute."""
+    with _kept.lock:
+        _kept.good_until = 0.0
+
+
+def get_category(slug: str) -> CategorySummary:
+    """Return one category out of the kept ones; raise ``CategoryNotFoundError``."""
+    for category in categories():
+        if category.slug == slug:
+            return category
+    raise CategoryNotFoundError(slug)
+
+
+def _summary(category: Category) -> CategorySummary:
+    return CategorySummary(
+        slug=category.slug,
+        name=category.name,
+        description=category.description,
+        position=int(category.position),
+        count=int(category.count),
+    )
+
+
+# --- Books -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """How a list is sorted: an index, its range key, and where the list begins."""
+
+    index: GlobalSecondaryIndex[Book]
+    key: UnicodeAttribute
+    ascending: bool
+
+
+_ORDERS = {
+    "title": _Order(Book.by_title, Book.title_key, ascending=True),
+    "price": _Order(Book.by_price, Book.price_key, ascending=True),
+    "rating": _Order(Book.by_rating, Book.rating_key, ascending=False),
+    "date": _Order(Book.by_date, Book.added_key, ascending=False),
+}
+SORTS = frozenset(_ORDERS)
+
+
+def books_in_category(*, slug: str, sort: str = "title", after: str = "", before: str = "") -> Page[Book]:
+    """Return one page of a category's books, with what a card shows: one Query.
+
+    ``sort`` is one of ``SORTS``: titles A to Z, cheapest, best rated or newest first. Raises
+    ``dynamodb.pages.BadCursorError``; whether there is such a category is ``get_category``'s to say.
+    """
+    order = _ORDERS[sort]
+    return query_page(
+        order.index,
+        slug,
+        order.key,
+        list_name=f"category:{slug}:{sort}",
+        size=BOOKS_A_PAGE,
+        ascending=order.ascending,
+        after=after,
+        before=before,
+    )
+
+
+def get_book(book_id: str, *, withdrawn: bool = False) -> Book:
+    """Return one book: one GetItem.
+
+    Raises ``BookNotFoundError``, also for a book withdrawn from sale unless that is asked for.
+    """
+    try:
+        book = Book.get(book_id)
+    except Book.DoesNotExist:
+        raise BookNotFoundError(book_id) from None
+    if not (book.is_sold or withdrawn):
+        raise BookNotFoundError(book_id)
+    return book
+
+
+def books_by_id(ids: Iterable[str]) -> dict[str, Book]:
+    """Return the books with these ids, at most 100, in the order asked for: one BatchGetItem.
+
+    What does not exist is left out; what is withdrawn is there: look at ``is_sold``. Keys that
+    DynamoDB left for later are asked for again, a few times. Raises ``ValueError`` for more ids.
+    """
+    wanted = list(dict.fromkeys(book_id for book_id in ids if book_id))
+    found = {book.id: book for book in (Book.from_raw_data(raw) for raw in _batch(wanted))}
+    return {book_id: found[book_id] for book_id in wanted if book_id in found}
+
+
+def known_ids(ids: Iterable[str]) -> set[str]:
+    """Return which of these books exist, at most 100 of them asked at once: one consistent BatchGetItem."""
+    wanted = list(dict.fromkeys(ids))
+    return {raw["id"]["S"] for raw in _batch(wanted, attributes=["id"], consistent=True)}
+
+
+def _batch(
+    ids: list[str], *, attributes: list[str] | None = None, consistent: bool = False
+) -> Iterator[dict[str, dict[str, Any]]]:
+    if len(ids) > BOOKS_A_BATCH:
+        raise ValueError(f"at most {BOOKS_A_BATCH} books are read at once, not {len(ids)}")
+    table = Book.Meta.table_name
+    connection = Book._get_connection()  # noqa: SLF001 -- Model.batch_get asks again for ever, without a pause
+    keys: Any = [{"id": {"S": book_id}} for book_id in ids]
+    for attempt in range(_BATCH_ATTEMPTS):
+        if not keys:
+            return
+        if attempt:
+            time.sleep(0.05 * 2**attempt)
+        answer = connection.batch_get_item(keys, consistent_read=consistent, attributes_to_get=attributes)
+        yield from answer["Responses"].get(table, [])
+        keys = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+    if keys:
+        raise GetError(f"DynamoDB left {len(keys)} of {len(ids)} books for later {_BATCH_ATTEMPTS} times")
+
+
+def new_arrivals(*, limit: int = 12, today: date) -> list[Book]:
+    """Return the newest books on sale, with what a card shows: one Query, in a young year two."""
+    found: list[Book] = []
+    for year in (today.year, today.year - 1):
+        if len(found) < limit:
+            missing = limit - len(found)
+            found += Book.arrivals.query(
+                f"{year:04d}", scan_index_forward=False, limit=missing, page_size=missing
+            )
+    return found
+
+
+# --- Authors -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorPage:
+    """One page of the books in which an author had a part, latest publication first."""
+
+    name: str  # as printed
+    slug: str
+    books: list[Book]
+    after: str | None = None
+    before: str | None = None
+
+
+def author_page(slug: str, *, after: str = "", before: str = "") -> AuthorPage:
+    """Return an author's books, 24 a page: one Query and one BatchGetItem.
+
+    Raises ``AuthorNotFoundError`` when none of them is on sale, and ``dynamodb.pages.BadCursorError``.
+    """
+    page = query_page(
+        Contribution,
+        slug,
+        Contribution.book_key,
+        list_name=f"author:{slug}",
+        size=BOOKS_A_PAGE,
+        ascending=False,
+        after=after,
+        before=before,
+    )
+    found = books_by_id(contribution.book_id for contribution in page.items)
+    # Contributions go when a book is withdrawn; one that goes at this moment is left out here.
+    books = [book for book in found.values() if book.is_sold]
+    if not books:
+        raise AuthorNotFoundError(slug)
+    return AuthorPage(name=page.items[0].name, slug=slug, books=books, after=page.after, before=page.before)
+
+
+# --- Reviews -----------------------------------------------------------------------------------------------
+
+
+def published_reviews(book_id: str, *, limit: int = 10) -> list[Review]:
+    """Return a book's latest published reviews: one Query."""
+    return list(
+        Review.published_reviews.query(book_id, scan_index_forward=False, limit=limit, page_size=limit)
+    )
+
+
+def review_of(book_id: str, customer_id: str) -> Review | None:
+    """Return what a customer said about a book, also when it is hidden from the public: one GetItem."""
+    try:
+        return Review.get(book_id, customer_id)
+    except Review.DoesNotExist:
+        return None
+
+
+def reviews_by(customer_id: str) -> Iterator[Review]:
+    """Return all of a customer's reviews, for export and erasure; paged, not for a request path."""
+    return iter(Review.by_customer.query(customer_id))
+
+
+# --- The whole catalogue, for commands ---------------------------------------------------------------------
+
+
+def book_images() -> Iterator[list[dict[str, Any]]]:
+    """Return every book as a stream record would show it, a scanned page at a time, read consistently.
+
+    For rebuilds and other commands; nothing that a visitor waits for may call it.
+    """
+    plain = TypeDeserializer()
+    connection = Book._get_connection()  # noqa: SLF001 -- raw items, without a detour through models
+    start: Any = None  # a key, whatever PynamoDB's annotation says
+    while True:
+        answer = connection.scan(exclusive_start_key=start, consistent_read=True)
+        yield [{name: plain.deserialize(value) for name, value in item.items()} for item in answer["Items"]]
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return
+
+
+def author_slugs() -> Iterator[str]:
+    """Return the slug of each author with a book on sale, each once; scans, so for commands only."""
+    seen: set[str] = set()
+    for contribution in Contribution.scan(attributes_to_get=["authorSlug"]):
+        if contribution.author_slug not in seen:
+            seen.add(contribution.author_slug)
+            yield contribution.author_slug

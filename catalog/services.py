@@ -1,0 +1,709 @@
+"""What may be done to the catalogue. Each service is one transaction: all of it happens, or nothing.
+
+Two counters stand on a book. ``version`` goes up when people edit it, and is what they hold
+against one another's edits. ``revision`` goes up at every write, sales included, and is the
+search index's external version.
+"""
+
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Unpack
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from bookstore.dynamodb.attributes import instant_text
+from bookstore.dynamodb.errors import CONDITION_FAILED, CONFLICT, cancellation_codes, is_condition_failure
+from bookstore.dynamodb.tables import transaction
+from catalog import images, keys
+from catalog.drafts import (
+    BookFacts,
+    SaidOfABook,
+    changed_facts,
+    check_book_id,
+    check_facts,
+    check_stock,
+    facts_of,
+    is_category_slug,
+    plain_line,
+    plain_text,
+)
+from catalog.errors import (
+    BadBookError,
+    BadCategoryError,
+    BadReviewError,
+    BookChangedError,
+    BookExistsError,
+    BookNotFoundError,
+    DuplicateIsbnError,
+)
+from catalog.models import IN_STOCK, LOW, SOLD_OUT, Book, Category, Contribution, Review, Unique
+from catalog.selectors import forget_categories
+
+LOW_STOCK = 5  # copies: so few are worth a word on the page
+MOST_STARS = 5
+
+# Our booksellers' rating counts as much as this many readers' ratings. Until five readers have
+# spoken the booksellers' opinion weighs more; one angry or enthusiastic reader moves a book
+# that had 4.0 to 3.5 or 4.2, not to 1.0 or 5.0. Twenty readers make it a fifth of the whole.
+PRIOR_WEIGHT = 5
+# What stands in for our booksellers' rating when readers rate a book that they did not.
+NEUTRAL_RATING = Decimal("3.50")
+
+REVIEW_TITLE_CHARACTERS = 120
+REVIEW_CHARACTERS = 4000
+
+# A transaction that meets another one is cancelled by DynamoDB; the next attempt usually gets through.
+_ATTEMPTS = 6
+_FIRST_PAUSE_SECONDS = 0.02
+
+
+# --- What follows from stock and stars ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """The attributes of a book that follow from others."""
+
+    availability: str  # models.IN_STOCK, LOW or SOLD_OUT
+    rating: Decimal  # 2 places; 0.00 for a book that nobody has rated, which sorts last
+
+
+def derive(*, stock: int, prior_rating: Decimal | None, rating_sum: int, rating_count: int) -> Derived:
+    """Return what follows from a book's copies and stars; the only place that knows how.
+
+    The rating is the Bayesian mean: our booksellers' rating counts as ``PRIOR_WEIGHT`` readers.
+    """
+    availability = SOLD_OUT if stock <= 0 else LOW if stock <= LOW_STOCK else IN_STOCK
+    if prior_rating is None and not rating_count:
+        return Derived(availability, Decimal("0.00"))
+    prior = NEUTRAL_RATING if prior_rating is None else prior_rating
+    mean = (prior * PRIOR_WEIGHT + rating_sum) / (PRIOR_WEIGHT + rating_count)
+    return Derived(availability, mean.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def mend_derived(image: Mapping[str, Any]) -> bool:
+    """Set what follows from a book's stock and stars as its stream record showed them; tell whether it wrote.
+
+    Conditional on that stock and those stars, and only when the value changes: an older record
+    does nothing, and the record of this write itself ends the chain.
+    """
+    stock, rating_sum, rating_count = (
+        int(image.get(name, 0)) for name in ("stock", "ratingSum", "ratingCount")
+    )
+    prior_rating = image.get("priorRating")
+    book_id = str(image["id"])
+    derived = derive(stock=stock, prior_rating=prior_rating, rating_sum=rating_sum, rating_count=rating_count)
+    rating_key = keys.rating_key(derived.rating, book_id=book_id)
+    if (image["availability"], image["rating"], image["ratingKey"]) == (
+        derived.availability,
+        derived.rating,
+        rating_key,
+    ):
+        return False
+    shown = (
+        (Book.stock == stock)
+        & (Book.rating_sum == rating_sum)
+        & (Book.rating_count == rating_count)
+        & (Book.prior_rating.does_not_exist() if prior_rating is None else Book.prior_rating == prior_rating)
+    )
+    differs = (Book.availability != derived.availability) | (Book.rating_key != rating_key)
+    try:
+        Book(book_id).update(
+            actions=[
+                Book.availability.set(derived.availability),
+                Book.rating.set(derived.rating),
+                Book.rating_key.set(rating_key),
+                Book.revision.add(1),
+            ],
+            condition=shown & differs,
+        )
+    except UpdateError as error:
+        if not is_condition_failure(error):
+            raise
+        return False  # the book has moved on, and a later record says how
+    return True
+
+
+# --- Adding and editing books ------------------------------------------------------------------------------
+
+
+def add_book(
+    *,
+    at: datetime,
+    book_id: str,
+    stock: int = 0,
+    added_at: datetime | None = None,
+    **said: Unpack[SaidOfABook],
+) -> Book:
+    """Put a new book on sale.
+
+    ``name``, ``category`` and ``price`` must be said; the category need not exist yet. ``added_at`` is when the book came into the shop, now unless said
+    otherwise. Raises ``BadBookError``, ``BookExistsError``, ``DuplicateIsbnError``. Category
+    counts are behind until ``recount_categories``.
+    """
+    book = new_book(book_id=book_id, facts=check_facts(**said), stock=stock, added_at=added_at or at, at=at)
+
+    def write() -> None:
+        with transaction() as open_transaction:
+            put_new_book(open_transaction, book)
+
+    try:
+        _through_conflicts(write)
+    except TransactWriteError as error:
+        codes = cancellation_codes(error)
+        if codes and codes[0] == CONDITION_FAILED:
+            raise BookExistsError(book.id) from error
+        if codes and codes[-1] == CONDITION_FAILED and book.isbn13:
+            raise DuplicateIsbnError(book.isbn13) from error
+        raise
+    return book
+
+
+def new_book(*, book_id: str, facts: BookFacts, stock: int, added_at: datetime, at: datetime) -> Book:
+    """Return a book that is not stored yet, with everything that follows from what is said about it.
+
+    Its revision begins with the time in milliseconds: should the id have belonged to a book that
+    was removed, this one is newer in the search index than that one's tombstone.
+    """
+    check_book_id(book_id)
+    check_stock(stock)
+    derived = derive(stock=stock, prior_rating=facts.prior_rating, rating_sum=0, rating_count=0)
+    return Book(
+        book_id,
+        **_written(facts),
+        currency=settings.CURRENCY,
+        stock=stock,
+        availability=derived.availability,
+        rating=derived.rating,
+        listing=facts.category,
+        arrival_year=_year(added_at),
+        title_key=keys.title_key(facts.name, language=facts.language, book_id=book_id),
+        price_key=keys.price_key(facts.price, book_id=book_id),
+        rating_key=keys.rating_key(derived.rating, book_id=book_id),
+        added_key=keys.added_key(added_at, book_id=book_id),
+        revision=int(at.timestamp() * 1000),
+        added_at=added_at,
+        updated_at=at,
+    )
+
+
+def put_new_book(write: TransactWrite, book: Book) -> int:
+    """Add a new book with its contributions and its ISBN to a transaction; return how many actions they are.
+
+    The book comes first and its ISBN, if it has one, last. Both are put only if absent.
+    """
+    contributions = contributions_of(book)
+    write.save(book, condition=Book.id.does_not_exist())
+    for contribution in contributions:
+        write.save(contribution)
+    if book.isbn13:
+        _claim_isbn(write, book.isbn13, book.id)
+    return 1 + len(contributions) + (1 if book.isbn13 else 0)
+
+
+def contributions_of(book: Book) -> list[Contribution]:
+    """Return a book's entries on author pages: one for each person, whatever their parts in it."""
+    entries: dict[str, Contribution] = {}
+    for contributor in book.contributors:
+        entries.setdefault(
+            contributor.slug,
+            Contribution(
+                contributor.slug,
+                keys.contribution_key(book.published_on, book_id=book.id),
+                book_id=book.id,
+                name=contributor.name,
+                role=contributor.role,
+            ),
+        )
+    return list(entries.values())
+
+
+def revise_book(*, book_id: str, version: int, at: datetime, **changes: Unpack[SaidOfABook]) -> Book:
+    """Change what is said about a book.
+
+    ``version`` is the one that the editor saw. Nothing is written when nothing changes. A cover
+    that was drawn from a title, author or category that change is drawn anew on demand. Raises
+    ``BookNotFoundError``, ``BookChangedError``, ``BadBookError``, ``DuplicateIsbnError``.
+    """
+    before = _read(book_id)
+    if int(before.version) != version:
+        raise BookChangedError(book_id)
+    facts = changed_facts(facts_of(before), **changes)
+    if "cover" not in changes and _drawing_is_outdated(before, facts):
+        facts = changed_facts(facts, cover=None)
+    after = _revised(before, facts)
+    actions = _differences(before, after)
+    if not actions:
+        return before
+    actions += [Book.version.set(version + 1), Book.updated_at.set(at), Book.revision.add(1)]
+
+    def write() -> None:
+        with transaction() as open_transaction:
+            _replace_contributions(open_transaction, before, after)
+            _replace_isbn(open_transaction, before, after)
+            open_transaction.update(Book(book_id), actions=actions, condition=Book.version == version)
+
+    try:
+        _through_conflicts(write)
+    except TransactWriteError as error:
+        codes = cancellation_codes(error)
+        if codes and codes[-1] == CONDITION_FAILED:  # updates come last
+            raise BookChangedError(book_id) from error
+        if CONDITION_FAILED in codes and after.isbn13:
+            raise DuplicateIsbnError(after.isbn13) from error
+        raise
+    return _read(book_id)
+
+
+def withdraw_book(*, book_id: str, at: datetime) -> Book:
+    """Take a book off every list, author page and search; orders keep it. The second time nothing happens.
+
+    Raises ``BookNotFoundError``.
+    """
+
+    def withdraw(book: Book) -> list[Action] | None:
+        if not book.is_sold:
+            return None
+        return [Book.listing.remove(), Book.arrival_year.remove(), Book.withdrawn_at.set(at)]
+
+    return _list_or_delist(book_id, withdraw, listed=False, at=at)
+
+
+def bring_back_book(*, book_id: str, at: datetime) -> Book:
+    """Put a withdrawn book back on sale where it stood. The second time nothing happens.
+
+    Raises ``BookNotFoundError``.
+    """
+
+    def bring_back(book: Book) -> list[Action] | None:
+        if book.is_sold:
+            return None
+        return [
+            Book.listing.set(book.category),
+            Book.arrival_year.set(_year(book.added_at)),
+            Book.withdrawn_at.remove(),
+        ]
+
+    return _list_or_delist(book_id, bring_back, listed=True, at=at)
+
+
+def receive_stock(*, book_id: str, copies: int) -> None:
+    """Add copies that came in; the availability follows through the stream.
+
+    Raises ``BadBookError`` for a number that is no delivery, ``BookNotFoundError``.
+    """
+    if check_stock(copies) == 0:
+        raise BadBookError({"copies": _("At least one copy comes in.")})
+    try:
+        Book(book_id).update(
+            actions=[Book.stock.add(copies), Book.revision.add(1)], condition=Book.id.exists()
+        )
+    except UpdateError as error:
+        if is_condition_failure(error):
+            raise BookNotFoundError(book_id) from error
+        raise
+
+
+# --- Parts of other rooms' transactions --------------------------------------------------------------------
+
+
+def take_copies(write: TransactWrite, *, book_id: str, copies: int, price: Decimal) -> None:
+    """Add to a transaction: take copies of a book from stock.
+
+    Cancels it (``ConditionalCheckFailed`` for this action) when there are not so many, when the
+    book costs something else by now, or when it is no longer sold.
+    """
+    _check_copies(copies)
+    write.update(
+        Book(book_id),
+        actions=[Book.stock.add(-copies), Book.revision.add(1)],
+        condition=(Book.stock >= copies) & (Book.price == price) & Book.listing.exists(),
+    )
+
+
+def return_copies(write: TransactWrite, *, book_id: str, copies: int) -> None:
+    """Add to a transaction: put copies of a book back into stock, also of a withdrawn one.
+
+    Cancels it (``ConditionalCheckFailed`` for this action) when there is no such book.
+    """
+    _check_copies(copies)
+    write.update(
+        Book(book_id),
+        actions=[Book.stock.add(copies), Book.revision.add(1)],
+        condition=Book.id.exists(),
+    )
+
+
+def _check_copies(copies: int) -> None:
+    if isinstance(copies, bool) or not isinstance(copies, int) or copies < 1:
+        raise ValueError(f"copies are a whole number from 1, not {copies!r}")
+
+
+# --- Reviews -----------------------------------------------------------------------------------------------
+
+
+def rate_book(
+    *,
+    book_id: str,
+    customer_id: str,
+    order_id: str,
+    stars: int,
+    title: str = "",
+    text: str = "",
+    at: datetime,
+) -> Review:
+    """Record what a buyer thinks of a book; a second opinion replaces the first.
+
+    Review and book change in one transaction, so the book's sum and count are always those of
+    its published reviews. The caller has made sure that ``order_id`` is this customer's and
+    holds the book (else ``NotBoughtError``). A review that staff hid stays hidden. Raises
+    ``BadReviewError``, ``BookNotFoundError``.
+    """
+    said = _check_review(stars=stars, title=title, text=text)
+
+    def write() -> Review:
+        before = _read_review(book_id, customer_id)
+        status = _PUBLISHED if before is None else before.status
+        shown = status == _PUBLISHED
+        review = Review(
+            book_id,
+            customer_id,
+            **said,
+            order_id=order_id,
+            status=status,
+            published=book_id if shown else None,
+            reviewed_key=f"{instant_text(at)}#{customer_id}",
+            reviewed_at=at,
+            version=1 if before is None else int(before.version) + 1,
+        )
+        unchanged = Review.book_id.does_not_exist() if before is None else Review.version == before.version
+        with transaction() as open_transaction:
+            open_transaction.save(review, condition=unchanged)
+            _count_stars(
+                open_transaction,
+                book_id,
+                stars=(stars - (int(before.stars) if before else 0)) if shown else 0,
+                readers=1 if before is None else 0,
+            )
+        return review
+
+    return _rate(write, book_id)
+
+
+def erase_reviews(*, customer_id: str, reviews: Iterable[Review]) -> int:
+    """Remove a customer's reviews, with their stars; return how many there were. The second time there are none."""
+    erased = 0
+    for found in reviews:
+        book_id = found.book_id
+
+        def write(book_id: str = book_id) -> bool:
+            review = _read_review(book_id, customer_id)
+            if review is None:
+                return False
+            shown = review.status == _PUBLISHED
+            with transaction() as open_transaction:
+                open_transaction.delete(review, condition=Review.version == review.version)
+                _count_stars(
+                    open_transaction,
+                    book_id,
+                    stars=-int(review.stars) if shown else 0,
+                    readers=-1 if shown else 0,
+                )
+            return True
+
+        erased += _rate(write, book_id)
+    return erased
+
+
+_PUBLISHED = "published"
+
+
+def _check_review(*, stars: int, title: str, text: str) -> dict[str, Any]:
+    problems: dict[str, str] = {}
+    if isinstance(stars, bool) or not isinstance(stars, int) or not 1 <= stars <= MOST_STARS:
+        problems["stars"] = _("Give one to five stars.")
+    said: dict[str, Any] = {"stars": stars}
+    for name, read, value, most in (
+        ("title", plain_line, title, REVIEW_TITLE_CHARACTERS),
+        ("text", plain_text, text, REVIEW_CHARACTERS),
+    ):
+        try:
+            said[name] = read(value, most=most)
+        except ValueError as error:
+            problems[name] = str(error)
+    if problems:
+        raise BadReviewError(problems)
+    return said
+
+
+def _read_review(book_id: str, customer_id: str) -> Review | None:
+    with contextlib.suppress(Review.DoesNotExist):
+        return Review.get(book_id, customer_id, consistent_read=True)
+    return None
+
+
+def _count_stars(write: TransactWrite, book_id: str, *, stars: int, readers: int) -> None:
+    write.update(
+        Book(book_id),
+        actions=[Book.rating_sum.add(stars), Book.rating_count.add(readers), Book.revision.add(1)],
+        condition=Book.id.exists(),
+    )
+
+
+def _rate[Result](write: Callable[[], Result], book_id: str) -> Result:
+    """Write a review and its stars; a review that changed meanwhile is read and written again."""
+    for attempt in _attempts():
+        try:
+            return write()
+        except TransactWriteError as error:
+            codes = cancellation_codes(error)
+            if codes and codes[-1] == CONDITION_FAILED:  # the book's update comes last
+                raise BookNotFoundError(book_id) from error
+            if attempt.is_last or not set(codes) & {CONDITION_FAILED, CONFLICT}:
+                raise
+    raise AssertionError  # the last attempt returns or raises
+
+
+# --- Categories --------------------------------------------------------------------------------------------
+
+
+def save_category(*, slug: str, name: str, description: str = "", position: int = 0) -> Category:
+    """Add a category or change what is said about it; its count stays. The second time nothing is written.
+
+    Raises ``BadCategoryError``.
+    """
+    problems: dict[str, str] = {}
+    said: dict[str, Any] = {"position": position}
+    if not is_category_slug(slug):
+        problems["slug"] = _(
+            "A category's address has lower-case letters and digits, with single hyphens between."
+        )
+    for field, read, value, most in (
+        ("name", plain_line, name, 80),
+        ("description", plain_text, description, 1000),
+    ):
+        try:
+            said[field] = read(value, most=most)
+        except ValueError as error:
+            problems[field] = str(error)
+    if not problems and not said["name"]:
+        problems["name"] = _("A category needs a name.")
+    if problems:
+        raise BadCategoryError(problems)
+    try:
+        category = Category.get(Category.PARTITION, slug, consistent_read=True)
+    except Category.DoesNotExist:
+        category = Category(Category.PARTITION, slug)
+    if all(getattr(category, field) == value for field, value in said.items()):
+        return category
+    category.update(
+        actions=[
+            *(getattr(Category, field).set(value) for field, value in said.items()),
+            Category.count.set(Category.count | 0),
+            Category.schema_version.set(1),
+        ]
+    )
+    forget_categories()
+    return category
+
+
+def recount_categories(slugs: Iterable[str] | None = None) -> dict[str, int]:
+    """Count the books listed in these categories, or in all, and store what changed; return the counts.
+
+    One paged Query a category, so for staff and commands. The indexes are a moment behind the
+    table: a count taken just after an edit may be out by it until the next recount.
+    """
+    known = {category.slug: category for category in Category.query(Category.PARTITION)}
+    counts: dict[str, int] = {}
+    for slug in known if slugs is None else dict.fromkeys(slugs):
+        if slug in known:
+            counts[slug] = Book.by_title.count(slug)
+            if counts[slug] != int(known[slug].count):
+                known[slug].update(
+                    actions=[Category.count.set(counts[slug])], condition=Category.slug.exists()
+                )
+    forget_categories()
+    return counts
+
+
+# --- How books are written ---------------------------------------------------------------------------------
+
+
+def isbn_claim(isbn13: str) -> str:
+    """Return the value that an ISBN's book holds in the table of uniques."""
+    return f"isbn#{isbn13}"
+
+
+def _claim_isbn(write: TransactWrite, isbn13: str, book_id: str) -> None:
+    write.save(
+        Unique(isbn_claim(isbn13), book_id=book_id),
+        condition=Unique.value.does_not_exist() | (Unique.book_id == book_id),
+    )
+
+
+def _written(facts: BookFacts) -> dict[str, Any]:
+    """Return the attributes that say nothing but what people said."""
+    return {
+        "name": facts.name,
+        "author": facts.author,
+        "contributors": facts.contributors,
+        "category": facts.category,
+        "cover": facts.cover,
+        "price": facts.price,
+        "description": facts.description,
+        "isbn13": facts.isbn13,
+        "language": facts.language,
+        "publisher": facts.publisher,
+        "published_on": facts.published_on,
+        "pages": facts.pages,
+        "format": facts.format,
+        "series": facts.series,
+        "location": facts.location,
+        "prior_rating": facts.prior_rating,
+    }
+
+
+def _drawing_is_outdated(before: Book, facts: BookFacts) -> bool:
+    shown = (before.name, before.author, before.category)
+    return bool(
+        before.cover and images.is_drawn(before.cover) and (facts.name, facts.author, facts.category) != shown
+    )
+
+
+def _revised(before: Book, facts: BookFacts) -> Book:
+    derived = derive(
+        stock=int(before.stock),
+        prior_rating=facts.prior_rating,
+        rating_sum=int(before.rating_sum),
+        rating_count=int(before.rating_count),
+    )
+    return Book(
+        before.id,
+        **_written(facts),
+        listing=facts.category if before.is_sold else None,
+        title_key=keys.title_key(facts.name, language=facts.language, book_id=before.id),
+        price_key=keys.price_key(facts.price, book_id=before.id),
+        # Readers may be rating the book at this moment; the stream mends what they find.
+        rating=derived.rating,
+        rating_key=keys.rating_key(derived.rating, book_id=before.id),
+    )
+
+
+_REVISED = (
+    *("name", "author", "contributors", "category", "cover", "price", "description", "isbn13", "language"),
+    *("publisher", "published_on", "pages", "format", "series", "location", "prior_rating"),
+    *("listing", "title_key", "price_key", "rating", "rating_key"),
+)
+
+
+def _differences(before: Book, after: Book) -> list[Action]:
+    was, becomes = before.serialize(null_check=False), after.serialize(null_check=False)
+    actions: list[Action] = []
+    for name in _REVISED:
+        attribute = getattr(Book, name)
+        if was.get(attribute.attr_name) != becomes.get(attribute.attr_name):
+            value = getattr(after, name)
+            actions.append(attribute.remove() if value is None else attribute.set(value))
+    return actions
+
+
+def _replace_contributions(write: TransactWrite, before: Book, after: Book) -> None:
+    if not before.is_sold:
+        return  # a withdrawn book stands on no author's page
+    old = {(entry.author_slug, entry.book_key): entry for entry in contributions_of(before)}
+    new = {(entry.author_slug, entry.book_key): entry for entry in contributions_of(after)}
+    for key, entry in old.items():
+        if key not in new:
+            write.delete(entry)
+    for key, entry in new.items():
+        if key not in old or entry.serialize() != old[key].serialize():
+            write.save(entry)
+
+
+def _replace_isbn(write: TransactWrite, before: Book, after: Book) -> None:
+    if before.isbn13 == after.isbn13:
+        return
+    if before.isbn13:
+        write.delete(Unique(isbn_claim(before.isbn13)), condition=Unique.book_id == before.id)
+    if after.isbn13:
+        _claim_isbn(write, after.isbn13, after.id)
+
+
+def _list_or_delist(
+    book_id: str, decide: Callable[[Book], list[Action] | None], *, listed: bool, at: datetime
+) -> Book:
+    def write() -> None:
+        book = _read(book_id)
+        actions = decide(book)
+        if actions is None:
+            return
+        with transaction() as open_transaction:
+            for entry in contributions_of(book):
+                if listed:
+                    open_transaction.save(entry)
+                else:
+                    open_transaction.delete(entry)
+            open_transaction.update(
+                Book(book_id),
+                actions=[*actions, Book.updated_at.set(at), Book.version.add(1), Book.revision.add(1)],
+                condition=Book.version == book.version,
+            )
+
+    # Nobody's edit is overwritten: after one that came between, the book is read again.
+    _through_conflicts(write, again_when=frozenset({CONFLICT, CONDITION_FAILED}))
+    return _read(book_id)
+
+
+def _read(book_id: str) -> Book:
+    try:
+        return Book.get(book_id, consistent_read=True)
+    except Book.DoesNotExist:
+        raise BookNotFoundError(book_id) from None
+
+
+def _year(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC).year:04d}"
+
+
+# --- Meeting others ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    number: int
+
+    @property
+    def is_last(self) -> bool:
+        return self.number == _ATTEMPTS
+
+
+def _attempts() -> Iterable[_Attempt]:
+    """Count attempts, with a growing, uneven pause between them, so that two rivals do not meet again."""
+    for number in range(1, _ATTEMPTS + 1):
+        if number > 1:
+            time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (number - 2) * random.uniform(0.5, 1.5))  # noqa: S311 -- no secret
+        yield _Attempt(number)
+
+
+def _through_conflicts(
+    write: Callable[[], None], *, again_when: frozenset[str] = frozenset({CONFLICT})
+) -> None:
+    """Write; again when another transaction was in the way, and nothing beside that was wrong."""
+    for attempt in _attempts():
+        try:
+            write()
+        except TransactWriteError as error:
+            reasons = {code for code in cancellation_codes(error) if code}
+            if attempt.is_last or not reasons or reasons - again_when:
+                raise
+        else:
+            return
