@@ -1,0 +1,236 @@
+"""What happens to a customer: signing in, addresses, export, erasure."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.core.serializers.json import DjangoJSONEncoder
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from pynamodb.exceptions import UpdateError
+
+from bookstore import aws
+from bookstore.accounts import selectors, signals
+from bookstore.accounts.errors import (
+    AccountChangedError,
+    AccountDisabledError,
+    AddressNotFoundError,
+    TooManyAddressesError,
+)
+from bookstore.accounts.models import CustomerItem, SavedAddress, User
+from bookstore.accounts.selectors import PostalAddress
+from bookstore.dynamodb import sessions
+from bookstore.dynamodb.errors import is_condition_failure
+
+log = logging.getLogger(__name__)
+
+ADDRESSES_KEPT = 10
+CLAIMS_KEY = "customer"  # in the session: what Cognito said about the person
+TRIES = 5  # when two changes of the same customer meet
+
+type AddressChange = Callable[[list[PostalAddress]], list[PostalAddress]]
+
+
+def record_sign_in(*, customer_id: str, email: str, name: str, at: datetime) -> None:
+    """Keep what Cognito says about a customer, in one UpdateItem that makes or mends the item.
+
+    Addresses and the day of the first visit stay as they are. Raises
+    ``AccountDisabledError`` for an account that the shop has closed.
+    """
+    try:
+        CustomerItem(customer_id).update(
+            actions=[
+                CustomerItem.schema_version.set(CustomerItem.schema_version | 1),
+                CustomerItem.email.set(email),
+                CustomerItem.name.set(name),
+                CustomerItem.first_seen_at.set(CustomerItem.first_seen_at | at),
+                CustomerItem.erased_at.remove(),
+            ],
+            condition=CustomerItem.disabled.does_not_exist() | (CustomerItem.disabled == False),  # noqa: E712
+        )
+    except UpdateError as error:
+        if not is_condition_failure(error):
+            raise
+        raise AccountDisabledError(_("This account is closed. Please write to us.")) from error
+
+
+def keep_claims(sender: object, request: HttpRequest, user: User, **_kwargs: object) -> None:  # noqa: ARG001
+    """Keep in a new session who signed in: answers Django's ``user_logged_in``."""
+    request.session[CLAIMS_KEY] = _claims(user, at=user.checked_at or timezone.now())
+
+
+def session_for(
+    *, customer_id: str, email: str, groups: Iterable[str] = (), name: str = "", at: datetime
+) -> str:
+    """Begin a session as Cognito's sign-in leaves it, without a browser, and return its cookie's value.
+
+    For tests and tools of developers; people sign in at ``/oidc/authenticate/``.
+    """
+    user = User.of(customer_id=customer_id, email=email, name=name, groups=groups, checked_at=at)
+    session = sessions.SessionStore()
+    session[SESSION_KEY] = user.pk
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session[CLAIMS_KEY] = _claims(user, at=at)
+    session.create()
+    return str(session.session_key)
+
+
+def _claims(user: User, *, at: datetime) -> dict[str, Any]:
+    return {
+        "email": user.email,
+        "name": user.name,
+        "groups": list(user.groups),
+        "checked_at": at.isoformat(timespec="seconds"),
+    }
+
+
+def sign_out_everywhere(*, customer_id: str) -> int:
+    """End all of a customer's sessions, in every browser; return how many there were.
+
+    Each browser is a stranger at its next request. The second time there is nothing to end.
+    """
+    return sessions.end_sessions_of(customer_id)
+
+
+def remember_address(*, customer_id: str, address: PostalAddress | Mapping[str, str | None]) -> None:
+    """Keep an address for the next order, as the first of the list.
+
+    An address already there moves to the front, whatever its capitals and spaces; the one
+    unused longest makes room when there are ten. Costs one GetItem, and an UpdateItem only
+    when something changes. Raises ``ValueError`` for an address with parts missing.
+    """
+    kept = address if isinstance(address, PostalAddress) else PostalAddress.of(address)
+
+    def in_front(before: list[PostalAddress]) -> list[PostalAddress]:
+        return [kept, *(each for each in before if each.key != kept.key)][:ADDRESSES_KEPT]
+
+    _change_addresses(customer_id, in_front)
+
+
+def add_address(*, customer_id: str, address: PostalAddress) -> None:
+    """Keep another address, as the last of the list; one that is already there stays once.
+
+    Raises ``TooManyAddressesError``.
+    """
+
+    def added(before: list[PostalAddress]) -> list[PostalAddress]:
+        if address.key in {each.key for each in before}:
+            return before
+        if len(before) >= ADDRESSES_KEPT:
+            raise TooManyAddressesError(
+                _("You already keep %(count)d addresses. Remove one before you add another.")
+                % {"count": ADDRESSES_KEPT}
+            )
+        return [*before, address]
+
+    _change_addresses(customer_id, added)
+
+
+def change_address(*, customer_id: str, key: str, address: PostalAddress) -> None:
+    """Put an address in the place of another, which is told by its key.
+
+    Raises ``AddressNotFoundError`` when it was changed or removed meanwhile.
+    """
+
+    def changed(before: list[PostalAddress]) -> list[PostalAddress]:
+        if key not in {each.key for each in before}:
+            raise AddressNotFoundError(_("This address is no longer kept."))
+        kept = [address if each.key == key else each for each in before]
+        return list({each.key: each for each in kept}.values())
+
+    _change_addresses(customer_id, changed)
+
+
+def remove_address(*, customer_id: str, key: str) -> None:
+    """Forget an address; the second time does nothing."""
+    _change_addresses(customer_id, lambda before: [each for each in before if each.key != key])
+
+
+def _change_addresses(customer_id: str, change: AddressChange) -> None:
+    """Apply a change to the list as it is stored, and again when another change came first.
+
+    Raises ``AccountChangedError`` when that happens five times.
+    """
+    for _attempt in range(TRIES):
+        item = selectors.find_item(customer_id)
+        stored = item.addresses if item else None
+        before = list(selectors.addresses_of(item)) if item else []
+        after = change(before)
+        if after == before:
+            return
+        unchanged = CustomerItem.addresses == stored if stored else CustomerItem.addresses.does_not_exist()
+        if stored == []:
+            unchanged |= CustomerItem.addresses == []
+        try:
+            CustomerItem(customer_id).update(
+                actions=[CustomerItem.addresses.set([_saved(each) for each in after])],
+                condition=unchanged,
+            )
+        except UpdateError as error:
+            if not is_condition_failure(error):
+                raise
+            continue
+        return
+    raise AccountChangedError(_("Your addresses are being changed elsewhere. Please try again."))
+
+
+def _saved(address: PostalAddress) -> SavedAddress:
+    return SavedAddress(**address.as_dict())  # type: ignore[no-untyped-call]  # PynamoDB's is not annotated
+
+
+def export_customer(*, customer_id: str, at: datetime) -> str:
+    """Return all that the shop keeps about a customer, as indented JSON text.
+
+    The rooms above add theirs through ``signals.collect_export``. Raises ``ValueError`` when
+    two of them use the same heading: one would hide the other.
+    """
+    customer = selectors.get_customer(customer_id)
+    document: dict[str, Any] = {
+        "exported_at": at,
+        "customer": {
+            "id": customer.customer_id,
+            "email": customer.email,
+            "name": customer.name,
+            "first_seen_at": customer.first_seen_at,
+            "addresses": [address.as_dict() for address in customer.addresses],
+        },
+    }
+    parts: Sequence[tuple[object, Any]] = signals.collect_export.send(sender=None, customer_id=customer_id)
+    for receiver, part in parts:
+        if twice := document.keys() & part.keys():
+            msg = f"{receiver} exports {', '.join(sorted(twice))}, which is there already"
+            raise ValueError(msg)
+        document |= part
+    return json.dumps(document, cls=DjangoJSONEncoder, indent=2, ensure_ascii=False)
+
+
+def erase_customer(*, customer_id: str, at: datetime) -> None:
+    """Forget a customer: here, in the rooms above, and in Cognito. It cannot be undone.
+
+    Each step does nothing the second time, and the session that asked is ended last: when
+    one fails, the customer is still signed in and may ask again. Raises what a receiver of
+    ``signals.customer_erased`` raises, ``ErasureRefusedError`` above all.
+    """
+    signals.customer_erased.send(sender=None, customer_id=customer_id, at=at)
+    try:
+        aws.cognito().admin_delete_user(UserPoolId=settings.COGNITO_USER_POOL_ID, Username=customer_id)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "UserNotFoundException":
+            raise
+    CustomerItem(customer_id).update(
+        actions=[
+            CustomerItem.email.remove(),
+            CustomerItem.name.remove(),
+            CustomerItem.addresses.remove(),
+            CustomerItem.erased_at.set(CustomerItem.erased_at | at),
+        ]
+    )
+    sign_out_everywhere(customer_id=customer_id)
+    log.info("a customer was erased")
