@@ -117,14 +117,14 @@ MIDDLEWARE = [
     "bookstore.middleware.StoreFailures",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "bookstore.middleware.CacheRules",  # outside of sessions and messages, so that it sees their cookies
     "bookstore.middleware.OwnOriginOnly",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "bookstore.accounts.middleware.SignedInCustomer",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "bookstore.middleware.CacheRules",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 TEMPLATES = [
