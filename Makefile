@@ -1,0 +1,58 @@
+# Every verb is one line that calls one program; continuous integration calls the same ones.
+.DEFAULT_GOAL := help
+.PHONY: help run test test-unit test-integration test-browser lint format reset requirements bench
+.SUFFIXES:
+
+BOTH := .venv/installed .venv-aws/installed
+
+help: ## List these verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s%s\n", $$1, $$2 }' Makefile
+
+run: $(BOTH) ## Open the shop at http://localhost:8000/ (PORT=8001 for another port, DEBUG=1 for Django's error pages)
+	@.venv/bin/python -m bookstore.devstack run
+
+test: $(BOTH) ## Pass every test: unit, integration and browser
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup
+
+test-unit: .venv/installed ## Pass the unit tests, which need no store
+	@.venv/bin/python -m pytest tests/unit
+
+test-integration: $(BOTH) ## Pass the tests on the embedded stores
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup tests/integration
+
+test-browser: $(BOTH) ## Pass the tests in Chromium
+	@.venv/bin/python -m pytest tests/browser
+
+lint: lint-style lint-format lint-types lint-rooms lint-templates lint-deployment ## Check style, types, imports, templates and deployment settings
+
+.PHONY: lint-style lint-format lint-types lint-rooms lint-templates lint-deployment
+lint-style: .venv/installed
+	@.venv/bin/ruff check .
+lint-format: .venv/installed
+	@.venv/bin/ruff format --check .
+lint-types: .venv/installed
+	@ENV_FILE=.env.example .venv/bin/mypy bookstore catalog cart orders leaderboard manage.py
+lint-rooms: .venv/installed
+	@.venv/bin/lint-imports
+lint-templates: .venv/installed
+	@.venv/bin/python -m bookstore.devstack.lint_templates
+lint-deployment: .venv/installed
+	@ENV_FILE=.env.example .venv/bin/python manage.py check --deploy --fail-level WARNING
+
+format: .venv/installed ## Put the code into the house's form
+	@.venv/bin/ruff format .
+
+reset: .venv/installed ## Forget the local shop: its data, accounts, ports and logs
+	@.venv/bin/python -m bookstore.devstack reset
+
+requirements: .venv/installed ## Resolve the packages anew and write their hashes
+	@sh requirements/compile
+
+bench: $(BOTH) ## Run the benchmarks
+	@.venv/bin/python -m benchmarks
+
+# The two environments. The local AWS has one of its own, because it pins its own botocore.
+.venv/installed: requirements/development.txt requirements/install requirements/install.py
+	@sh requirements/install .venv requirements/development.txt
+.venv-aws/installed: requirements/local-aws.txt requirements/install requirements/install.py | .venv/installed
+	@sh requirements/install .venv-aws requirements/local-aws.txt

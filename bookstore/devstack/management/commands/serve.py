@@ -1,0 +1,39 @@
+"""Serve the local shop, with auto-reload."""
+
+from typing import Any
+
+from django.contrib.staticfiles.management.commands.runserver import Command as RunServer
+from django.core.management.base import CommandParser
+from django.core.servers.basehttp import WSGIServer
+
+from bookstore import aws
+from bookstore.devstack.stores import LOOPBACK
+
+
+class _Server(WSGIServer):
+    request_queue_size = 128  # connections that wait; socketserver's 5 turns a small rush away
+
+
+class Command(RunServer):
+    """Django's development server, as the local shop needs it.
+
+    The shop's own error pages show, since DEBUG is off, and static files are served all the
+    same; nobody is told of migrations, for there is no SQL database.
+    """
+
+    help = "Serve the local shop on 127.0.0.1 and reload it when its code changes."
+    server_cls = _Server
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(insecure_serving=True)
+
+    def handle(self, *args: Any, **options: Any) -> str | None:
+        aws.refuse_unless_local()
+        return super().handle(*args, **options)
+
+    def check_migrations(self) -> None:
+        """There are none."""
+
+    def on_bind(self, server_port: int) -> None:
+        self.stdout.write(f"serving on {LOOPBACK}:{server_port}")

@@ -1,0 +1,457 @@
+"""Runs the local shop: starts its stores and programs, watches them, and ends them all.
+
+One program that ends by itself ends the shop, with a sentence that says which: a shop without
+its stream pump or its local AWS would look alive and be wrong. Code that does not compile ends
+nothing: the web server's reloader waits for the next edit.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bookstore.devstack import environment, stores
+from bookstore.devstack.cloud import PASSWORD, READER, STAFF, Cloud
+from bookstore.devstack.journal import COUNTED, Journal, loss
+from bookstore.devstack.stores import LOOPBACK, ROOT, Store, StoreFailedError
+from bookstore.devstack.terminal import Log, is_terminal, loudly, say
+
+LOOK_SECONDS = 0.2  # between looks at the programs and their logs
+JOURNAL_SECONDS = 15.0  # between entries in the journal of what is not saved
+READY_SECONDS = 60.0  # for the web server to answer
+ENDING_SECONDS = 20.0  # for a shop of the same folder that is just ending
+PROGRAM_STOP_SECONDS = 5.0
+AWS_STOP_SECONDS = 120.0  # it writes its whole state; 20,000 books take a few seconds
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class ShopError(RuntimeError):
+    """The shop cannot open or stay open; the message is a sentence that says what to do."""
+
+
+class _Told(Exception):  # noqa: N818 - no error
+    """Somebody asked the shop to close while it was still opening."""
+
+
+@dataclass
+class Program:
+    """A program of the shop beside its stores."""
+
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes]
+    log: Log
+
+
+@dataclass
+class Shop:
+    """The local shop in one folder, from its first process to its last."""
+
+    folder: Path
+    _told: bool = False
+    _stores: list[Store] = field(default_factory=list)
+    _programs: list[Program] = field(default_factory=list)
+    _watchman: "_Watchman | None" = None
+
+    @property
+    def env_file(self) -> Path:
+        """Where `manage.py` finds the shop's addresses."""
+        return self.folder / "env"
+
+    def run(self) -> int:
+        """Open the shop, keep it open until somebody asks for its end, and close it.
+
+        Returns the exit code: 0 when it was asked to end, 1 when something went wrong.
+        """
+        port = environment.chosen_port()
+        lock = _lock(self.folder)
+        for number in _SIGNALS:
+            signal.signal(number, self._hear)
+        journal = Journal(self.folder / "unsaved.json")
+        self._watchman = _Watchman(lock)
+        code = 0
+        try:
+            cloud, counting = self._open(port, journal)
+            self._keep_open(lambda: journal.note(cloud.counts(pool=counting, tables=COUNTED)))
+        except _Told:
+            pass
+        except (ShopError, StoreFailedError) as error:
+            say()
+            say(str(error))
+            code = 1
+        finally:
+            if self._close():
+                journal.close()
+            self._watchman.dismiss()
+        say("The shop is closed.")
+        return code
+
+    # Opening
+
+    def _open(self, port: int, journal: Journal) -> tuple[Cloud, str]:
+        """Start everything; return the local AWS and the id of its user pool."""
+        origin = f"http://localhost:{port}"
+        known = environment.remembered(self.env_file)
+        crash = journal.left_behind()
+        logs = self._fresh_logs()
+        say(f"Opening the bookstore at {origin}/ …")
+        self._step("Starting the local AWS, the search engine and Redis")
+        addresses = self._start_stores(environment.ports(known), logs)
+        cloud = Cloud(addresses["aws"])
+        cognito = cloud.user_pool(origin=origin, known=known)
+        cloud.bucket()
+        cloud.queue()
+        shop = environment.variables(
+            home=self.folder, port=port, addresses=addresses, cognito=cognito, known=known
+        )
+        environment.write(self.env_file, shop)
+        pool = cognito["COGNITO_USER_POOL_ID"]
+        if crash:
+            say(f"  {loudly(loss(crash, cloud.counts(pool=pool, tables=COUNTED)))}")
+        journal.note(cloud.counts(pool=pool, tables=COUNTED) if not crash else crash.counts)
+        # The local streams begin anew with the local AWS, so old positions in them mean nothing.
+        # Read from their beginning, they repeat what the preparation writes: nothing is missed.
+        positions = self.folder / "stream-positions.json"
+        positions.unlink(missing_ok=True)
+        programs = environment.for_programs(shop, env_file=self.env_file)
+        self._prepare(programs)
+        journal.note(cloud.counts(pool=pool, tables=COUNTED))
+        self._step("Starting the web server, the stream pump, payment and sign-up pages")
+        self._start_programs(port, addresses, positions, programs, logs)
+        self._wait_until_ready(port, addresses)
+        self._welcome(origin)
+        return cloud, pool
+
+    def _step(self, what: str) -> None:
+        if self._told:
+            raise _Told
+        say(f"  {what} …")
+
+    def _fresh_logs(self) -> Path:
+        """Make the folder for logs; those of the run before go into one of their own."""
+        logs = self.folder / "logs"
+        before = self.folder / "logs.before"
+        if logs.exists():
+            shutil.rmtree(before, ignore_errors=True)
+            logs.replace(before)
+        logs.mkdir(parents=True)
+        return logs
+
+    def _start_stores(self, ports: Mapping[str, Iterator[int]], logs: Path) -> dict[str, int]:
+        starts: dict[str, Callable[[int], Store]] = {
+            "aws": lambda port: stores.start_aws(
+                port=port, folder=self.folder / "aws", log=logs / "aws.log", launch=self._launch
+            ),
+            "search": lambda port: stores.start_search(
+                port=port, log=logs / "search.log", launch=self._launch
+            ),
+            "redis": lambda port: stores.start_redis(port=port, log=logs / "redis.log", launch=self._launch),
+        }
+        addresses = {}
+        for name, start in starts.items():
+            addresses[name] = next(ports[name])
+            try:
+                store = start(addresses[name])
+            except StoreFailedError:
+                # Somebody may have taken the port in the moment before.
+                addresses[name] = next(ports[name])
+                store = start(addresses[name])
+            self._stores.append(store)
+        return addresses | {name: next(ports[name]) for name in ports if name not in addresses}
+
+    def _launch(
+        self, command: Sequence[str], *, log: Path | None, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a program that the watchman ends if we cannot."""
+        process = stores.launch(command, log=log, environment=environment)
+        if self._watchman:
+            self._watchman.watch(process.pid)
+        return process
+
+    def _release(self, process: subprocess.Popen[bytes]) -> None:
+        """Tell the watchman that a program has ended: its number may go to a stranger."""
+        if self._watchman:
+            self._watchman.release(process.pid)
+
+    def _prepare(self, programs: Mapping[str, str]) -> None:
+        """Fill the stores; what it says goes to the terminal."""
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "manage.py"), "prepare_shop"],
+            env={**programs, "LOG_LEVEL": "WARNING"},  # the steps are told; the rest is noise here
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        if self._watchman:
+            self._watchman.watch(process.pid)
+        try:
+            while process.poll() is None:
+                if self._told:
+                    raise _Told
+                self._check_stores()
+                time.sleep(LOOK_SECONDS / 4)
+        finally:
+            stores.stop(process, seconds=PROGRAM_STOP_SECONDS)
+            self._release(process)
+        if process.returncode:
+            raise ShopError(
+                "The shop could not be filled; what is printed above says why. After putting that right run"
+                " `make run` again, or `make reset` first to start afresh."
+            )
+
+    def _start_programs(
+        self,
+        port: int,
+        addresses: Mapping[str, int],
+        positions: Path,
+        programs: Mapping[str, str],
+        logs: Path,
+    ) -> None:
+        manage = [sys.executable, str(ROOT / "manage.py")]
+        payments = ["--port", str(addresses["payment"]), "--state", str(self.folder / "payments.json")]
+        commands = {
+            "web": [*manage, "serve", str(port)],
+            "streams": [*manage, "pump_streams", "--positions", str(positions)],
+            "unpaid": [*manage, "release_unpaid_orders", "--every", "60"],
+            "payment": [sys.executable, "-m", "bookstore.devstack.payment_provider", *payments],
+            "sign-up": [
+                sys.executable,
+                "-m",
+                "bookstore.devstack.cognito_pages",
+                "--port",
+                str(addresses["pages"]),
+            ],
+        }
+        for name, command in commands.items():
+            log = Log(name, logs / f"{name}.log")
+            process = self._launch(command, log=log.file, environment=programs)
+            self._programs.append(Program(name, command, process, log))
+
+    def _wait_until_ready(self, port: int, addresses: Mapping[str, int]) -> None:
+        wanted = [
+            lambda: _answers(f"http://{LOOPBACK}:{port}/healthz"),
+            lambda: _answers(f"http://{LOOPBACK}:{addresses['payment']}/"),
+            lambda: _answers(f"http://{LOOPBACK}:{addresses['pages']}/"),
+        ]
+        deadline = time.monotonic() + READY_SECONDS
+        while wanted:
+            if self._told:
+                raise _Told
+            self._check()
+            if time.monotonic() > deadline:
+                raise ShopError(
+                    f"The web server does not answer; its log is {self.folder / 'logs' / 'web.log'}."
+                )
+            if wanted[0]():
+                wanted.pop(0)
+            else:
+                time.sleep(LOOK_SECONDS / 2)
+
+    def _welcome(self, origin: str) -> None:
+        say()
+        say(f"  The bookstore is open:  {loudly(f'{origin}/')}")
+        say()
+        say(f"    a reader              {READER}   {PASSWORD}")
+        say(f"    a member of staff     {STAFF}    {PASSWORD}")
+        say()
+        say(
+            f"    logs                  {_short(self.folder / 'logs')}/   (mail: {_short(self.folder / 'mail')}/)"
+        )
+        say("    in another terminal   .venv/bin/python manage.py COMMAND")
+        say(f"    to stop               {'Ctrl-C' if is_terminal() else f'kill {os.getpid()}'}")
+        say()
+
+    # Staying open
+
+    def _keep_open(self, note: Callable[[], None]) -> None:
+        started_by_make = "MAKELEVEL" in os.environ
+        parent = os.getppid()
+        next_note = time.monotonic() + JOURNAL_SECONDS
+        while not self._told:
+            time.sleep(LOOK_SECONDS)
+            if is_terminal():
+                for program in self._programs:
+                    program.log.show()
+            self._check()
+            if started_by_make and os.getppid() != parent:
+                say("make is gone, so the shop closes.")
+                return
+            if time.monotonic() > next_note:
+                try:
+                    note()
+                except (BotoCoreError, ClientError) as error:
+                    say(f"The local AWS is slow to answer ({error}).")
+                next_note = time.monotonic() + JOURNAL_SECONDS
+
+    def _check_stores(self) -> None:
+        for store in self._stores:
+            if store.process.poll() is not None:
+                raise ShopError(
+                    f"The {store.name} ended by itself (exit code {store.process.returncode}), so the shop closes."
+                    f" Its log is {store.log}; `make run` starts everything again."
+                )
+
+    def _check(self) -> None:
+        self._check_stores()
+        for program in self._programs:
+            if program.process.poll() is not None:
+                if is_terminal():
+                    program.log.show()
+                else:
+                    for line in program.log.last_lines():
+                        say(f"{program.name:>8}  {line}")
+                raise ShopError(
+                    f"The program {program.name!r} ended by itself (exit code {program.process.returncode}), so the"
+                    f" shop closes. Its log is {program.log.file}; `make run` starts everything again."
+                )
+
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
+        """Remember that somebody asked for the end; whatever is under way is left at its next step."""
+        self._told = True
+
+    # Closing
+
+    def _close(self) -> bool:
+        """End every program, the local AWS last, so that it can save; tell whether it did."""
+        if self._stores or self._programs:
+            say()
+            say("Closing the shop …")
+        for program in self._programs:
+            stores.ask_to_end(program.process)
+        for program in self._programs:
+            stores.stop(program.process, seconds=PROGRAM_STOP_SECONDS)
+            self._release(program.process)
+        saved = not self._stores
+        for store in self._stores:
+            is_aws = store is self._stores[0]
+            running = store.process.poll() is None
+            if is_aws and running:
+                say("  Saving books, orders, accounts and carts …")
+            store.stop(seconds=AWS_STOP_SECONDS if is_aws else PROGRAM_STOP_SECONDS)
+            self._release(store.process)
+            if is_aws:
+                saved = running and store.process.returncode == 0
+                if not saved:
+                    say(
+                        f"  The local AWS did not end properly and may not have saved; its log is {store.log}."
+                    )
+        return saved
+
+
+class _Watchman:
+    """The process that ends the others when this one is killed; see ``watchman``.
+
+    It holds the folder's lock as well, so that no second shop starts while it still works.
+    """
+
+    def __init__(self, lock: IO[str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(__file__).with_name("watchman.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(lock.fileno(),),
+            start_new_session=True,
+            text=True,
+        )
+        assert self._process.stdin is not None  # noqa: S101 - it was asked for as a pipe
+        self._pipe = self._process.stdin
+
+    def watch(self, pid: int) -> None:
+        """Put a process group into the watchman's care."""
+        self._tell(pid)
+
+    def release(self, pid: int) -> None:
+        """Take a process group that has ended out of its care."""
+        self._tell(-pid)
+
+    def dismiss(self) -> None:
+        """Let the watchman go; it ends what may still be there."""
+        with contextlib.suppress(OSError):
+            self._pipe.close()
+        self._process.wait()
+
+    def _tell(self, number: int) -> None:
+        with contextlib.suppress(OSError):  # somebody killed it: the shop still closes by itself
+            self._pipe.write(f"{number}\n")
+            self._pipe.flush()
+
+
+def reset(folder: Path) -> None:
+    """Remove the local shop, unless it is running; the second time there is nothing to do.
+
+    Raises ``ShopError``.
+    """
+    if not folder.exists():
+        return
+    if not (folder / "lock").exists():
+        raise ShopError(f"{folder} holds no local shop, so nothing in it is removed.")
+    lock = _lock(folder)
+    shutil.rmtree(folder)
+    lock.close()
+
+
+def _lock(folder: Path) -> IO[str]:
+    """Take the folder for this process and its watchman; raise ``ShopError`` when it is taken."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "lock").open("a+")
+    deadline = time.monotonic() + ENDING_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            file.seek(0)
+            holder = _number(file.read())
+            if _is_alive(holder) or time.monotonic() > deadline:
+                file.close()
+                raise ShopError(
+                    f"The shop of this folder is already running (process {holder}): use that one, or stop it first."
+                ) from None
+            time.sleep(0.1)  # its supervisor is gone, and its watchman is ending the rest
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def _number(text: str) -> int:
+    return int(text) if text.strip().isdigit() else 0
+
+
+def _is_alive(pid: int) -> bool:
+    if not pid:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - always an http address of this machine
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500  # noqa: PLR2004 - the server's own failure
+    except OSError:
+        return False
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

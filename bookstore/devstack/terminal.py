@@ -1,0 +1,66 @@
+"""How the supervisor speaks to the person who started it."""
+
+import os
+import sys
+from pathlib import Path
+
+_COLOURS = {"web": "36", "streams": "35", "payment": "33", "sign-up": "34", "unpaid": "32"}
+_IS_TERMINAL = sys.stdout is not None and sys.stdout.isatty()
+_IN_COLOUR = _IS_TERMINAL and "NO_COLOR" not in os.environ
+_MOST_AT_ONCE = 64 * 1024  # bytes of a log shown in one go
+
+
+def is_terminal() -> bool:
+    """Tell whether somebody is watching."""
+    return _IS_TERMINAL
+
+
+def say(text: str = "") -> None:
+    """Print a line at once; a terminal that is gone keeps nothing from going on."""
+    try:
+        print(text, flush=True)
+    except (OSError, ValueError):  # closed, at our end or at the other
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - stays open until the process ends
+
+
+def loudly(text: str) -> str:
+    """Return a text as it stands out on a terminal."""
+    return f"\033[1m{text}\033[0m" if _IN_COLOUR else text
+
+
+class Log:
+    """A program's log file, shown line by line as it grows."""
+
+    def __init__(self, name: str, file: Path) -> None:
+        self.name = name
+        self.file = file
+        self._read = 0
+        self._rest = b""
+
+    def show(self) -> None:
+        """Print the lines that are new, each with the program's name before it."""
+        for line in self._new_lines():
+            name = f"{self.name:>8}"
+            say(
+                f"\033[{_COLOURS.get(self.name, '37')}m{name}\033[0m  {line}"
+                if _IN_COLOUR
+                else f"{name}  {line}"
+            )
+
+    def last_lines(self, count: int = 12) -> list[str]:
+        """Return the end of the file."""
+        try:
+            return self.file.read_text(errors="replace").splitlines()[-count:]
+        except FileNotFoundError:
+            return []
+
+    def _new_lines(self) -> list[str]:
+        try:
+            with self.file.open("rb") as file:
+                file.seek(self._read)
+                new = file.read(_MOST_AT_ONCE)
+        except FileNotFoundError:
+            return []
+        self._read += len(new)
+        *lines, self._rest = (self._rest + new).split(b"\n")
+        return [line.decode(errors="replace").rstrip() for line in lines]
