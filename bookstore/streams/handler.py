@@ -5,8 +5,6 @@ Lambda calls ``handler`` with the mapping's ``FunctionResponseTypes=["ReportBatc
 """
 
 import logging
-import re
-import traceback
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
@@ -14,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.utils import timezone
 
 from bookstore.dynamodb.tables import all_tables, table_name
+from bookstore.logs import redact
 from bookstore.streams import dead_letters
 from bookstore.streams.errors import MalformedRecordError, StreamError, UnknownTableError, is_transient
 from bookstore.streams.records import (
@@ -28,8 +27,6 @@ from bookstore.streams.records import (
 from bookstore.streams.registry import name_of, projections_of
 
 logger = logging.getLogger(__name__)
-
-_MAIL_ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 
 
 class BatchItemFailure(TypedDict):
@@ -112,14 +109,12 @@ def _project(change: Change) -> list[str]:
             told = f"{name_of(projection)}: {_told(error)}"
             if is_transient(error):
                 raise _NotSettledError(told) from error
-            # The stack without the error's own words, which may quote a customer's item.
-            logger.error(  # noqa: TRY400
-                "stream record %s %s sequence %s cannot be projected: %s\n%s",
+            logger.exception(
+                "stream record %s %s sequence %s cannot be projected: %s",
                 change.table,
                 change.key,
                 change.sequence,
                 told,
-                "".join(traceback.format_tb(error.__traceback__)),
             )
             causes.append(told)
     return causes
@@ -154,10 +149,9 @@ def _letter_of(record: Mapping[str, Any], *, cause: str) -> dead_letters.DeadLet
 
 
 def _told(error: BaseException) -> str:
-    """Say what went wrong in one line without anyone's e-mail address."""
+    """Say what went wrong in one line, without what may stand in neither a log nor the queue."""
     words = " ".join(str(error).split())
-    told = words if isinstance(error, StreamError) else f"{type(error).__name__}: {words}"
-    return _MAIL_ADDRESS.sub("…@…", told)[:500]
+    return redact(words if isinstance(error, StreamError) else f"{type(error).__name__}: {words}")[:500]
 
 
 def _address(record: Mapping[str, Any]) -> str:

@@ -1,0 +1,368 @@
+"""The leaderboards' keys in Redis, and the scripts that are the only way to write them.
+
+Every key carries the hash tag ``{lb}``, so that all stand on one node and one script may use
+them together, on a cluster too:
+
+===============================  =============================================================
+``{lb}:generation``              the generation that is read; generation 0 when it is absent
+``{lb}:next``                    the generation that a rebuild is filling, while there is one
+``{lb}:gone:order:<id>``         version at which an order was removed; kept two days
+``{lb}:gone:book:<id>``          revision at which a book was removed; kept two days
+``{lb}:<n>:sold:all``            sorted set: book -> copies sold
+``{lb}:<n>:sold:day:YYYYMMDD``   sorted set: book -> copies sold of the orders placed that day
+``{lb}:<n>:order:<id>``          what an order counted for: {"version", "day", "copies"}
+``{lb}:<n>:rated``               sorted set: book -> score of its rating
+``{lb}:<n>:revisions``           hash: book -> revision that its rating was taken from
+``{lb}:<n>:withdrawn``           set: books that stand on no list
+===============================  =============================================================
+
+A write goes to the generation that is read and to the one being filled. An order's record is
+kept ``COUNTED_SALES_DAYS`` days from the day of placing; a later change of it counts for
+nothing until the next rebuild, as nothing tells any more what it counted for. Redis must
+not evict keys (``noeviction``): an order whose record is lost early could count twice.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from typing import Any, cast
+
+import redis
+from django.conf import settings
+from django.utils import timezone
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from leaderboard.counting import Rating, Sale
+
+GENERATION = "{lb}:generation"
+NEXT = "{lb}:next"
+
+LONGEST_PERIOD_DAYS = 30
+GONE_SECONDS = 2 * 24 * 60 * 60  # a stream holds a record for one day
+BATCH = 500  # writes of a rebuild in one request
+COMMAND_TIMEOUT_SECONDS = 30.0  # a rebuild's requests are large; nobody waits for a page
+SUPERSEDED = -1  # what a script answers to a rebuild that another one has overtaken
+
+
+class SupersededError(Exception):
+    """Another rebuild has begun, or Redis was emptied, so that this one must not go on."""
+
+
+# KEYS: generation, next. ARGV[1]: the one generation to write, or '' for all that are kept.
+_GENERATIONS = """
+local filling = redis.call('GET', KEYS[2])
+local generations = {redis.call('GET', KEYS[1]) or '0'}
+if ARGV[1] ~= '' then
+  if filling ~= ARGV[1] then return -1 end
+  generations = {ARGV[1]}
+elseif filling then
+  generations[2] = filling
+end
+"""
+
+# KEYS[3]: the order's tombstone. ARGV: generation, order id, record, removed ('1' or ''); until
+# when, in epoch seconds, an unknown order is counted, its record and its day are kept; and for
+# how many seconds a tombstone is kept.
+#
+# The clock is Redis's own, by which the records expire too: an order whose record may have
+# expired is never taken for a new one.
+_COUNT_SALE = (
+    _GENERATIONS
+    + """
+local record = cjson.decode(ARGV[3])
+local version = record.version
+local now = tonumber(redis.call('TIME')[1])
+local counted_until, kept_until, day_until = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+
+local gone = redis.call('GET', KEYS[3])
+if gone and tonumber(gone) >= version then return 0 end
+if ARGV[4] == '1' then redis.call('SET', KEYS[3], version, 'EX', ARGV[8]) end
+
+local function bump(key, book, copies)
+  if tonumber(redis.call('ZINCRBY', key, copies, book)) <= 0 then redis.call('ZREM', key, book) end
+end
+
+local function add(root, counted, sign)
+  for book, copies in pairs(counted.copies) do
+    bump(root .. 'sold:all', book, sign * copies)
+    if now < day_until then bump(root .. 'sold:day:' .. counted.day, book, sign * copies) end
+  end
+  if now < day_until then redis.call('EXPIREAT', root .. 'sold:day:' .. counted.day, day_until) end
+end
+
+local written = 0
+for _, generation in ipairs(generations) do
+  local root = '{lb}:' .. generation .. ':'
+  local stored = redis.call('GET', root .. 'order:' .. ARGV[2])
+  stored = stored and cjson.decode(stored)
+  local newer = stored and stored.version < version
+  if newer then add(root, stored, -1) end
+  if newer or (not stored and now < counted_until) then
+    add(root, record, 1)
+    redis.call('SET', root .. 'order:' .. ARGV[2], ARGV[3], 'EXAT', kept_until)
+    written = written + 1
+  elseif not stored and ARGV[1] ~= '' then
+    add(root, record, 1) -- a rebuild meets each order once
+    written = written + 1
+  end
+end
+return written
+"""
+)
+
+# KEYS[3]: the book's tombstone. ARGV: generation, book id, revision, score or '', sold and
+# removed ('1' or ''), and for how many seconds a tombstone is kept.
+_RATE_BOOK = (
+    _GENERATIONS
+    + """
+local book, revision = ARGV[2], tonumber(ARGV[3])
+local gone = redis.call('GET', KEYS[3])
+if gone and tonumber(gone) >= revision then return 0 end
+if ARGV[6] == '1' then redis.call('SET', KEYS[3], ARGV[3], 'EX', ARGV[7]) end
+
+local written = 0
+for _, generation in ipairs(generations) do
+  local root = '{lb}:' .. generation .. ':'
+  local stored = redis.call('HGET', root .. 'revisions', book)
+  if not stored or tonumber(stored) < revision then
+    redis.call('HSET', root .. 'revisions', book, ARGV[3])
+    if ARGV[4] == '' then
+      redis.call('ZREM', root .. 'rated', book)
+    else
+      redis.call('ZADD', root .. 'rated', ARGV[4], book)
+    end
+    redis.call(ARGV[5] == '1' and 'SREM' or 'SADD', root .. 'withdrawn', book)
+    written = written + 1
+  end
+end
+return written
+"""
+)
+
+# KEYS: generation. ARGV: how many, then the names of the sorted sets, whose scores are added up.
+# Answers book, score, book, score ..., highest first; of equals, the later id first.
+_READ = """
+local root = '{lb}:' .. (redis.call('GET', KEYS[1]) or '0') .. ':'
+local wanted = tonumber(ARGV[1])
+local found = {}
+
+local function take(book, score)
+  if redis.call('SISMEMBER', root .. 'withdrawn', book) == 0 then
+    found[#found + 1] = book
+    found[#found + 1] = score
+  end
+  return #found >= 2 * wanted
+end
+
+if #ARGV == 2 then
+  local from = 0
+  while true do
+    local some = redis.call('ZRANGE', root .. ARGV[2], from, from + 99, 'REV', 'WITHSCORES')
+    for i = 1, #some, 2 do
+      if take(some[i], some[i + 1]) then return found end
+    end
+    if #some < 200 then return found end
+    from = from + 100
+  end
+end
+
+local union = {'ZUNION', #ARGV - 1}
+for i = 2, #ARGV do union[#union + 1] = root .. ARGV[i] end
+union[#union + 1] = 'WITHSCORES'
+local all = redis.call(unpack(union))
+for i = #all - 1, 1, -2 do
+  if take(all[i], all[i + 1]) then break end
+end
+return found
+"""
+
+_BEGIN = """
+local current = tonumber(redis.call('GET', KEYS[1]) or '0')
+local filling = tonumber(redis.call('GET', KEYS[2]) or '0')
+local new = string.format('%d', math.max(current, filling) + 1)
+redis.call('SET', KEYS[2], new)
+return new
+"""
+
+_SWITCH = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return -1 end
+redis.call('SET', KEYS[1], ARGV[1])
+return redis.call('DEL', KEYS[2])
+"""
+
+_ABANDON = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return -1 end
+return redis.call('DEL', KEYS[2])
+"""
+
+
+def count_sale(sale: Sale) -> None:
+    """Make an order count for what this version of it says; an older version changes nothing.
+
+    One request. Raises redis-py's errors; the second time nothing happens.
+    """
+    _run(_quick(), *_sale_arguments(sale, generation=""))
+
+
+def rate_book(rating: Rating) -> None:
+    """Put a book where this revision of it stands; an older revision changes nothing.
+
+    One request. Raises redis-py's errors; the second time nothing happens.
+    """
+    _run(_quick(), *_rating_arguments(rating, generation=""))
+
+
+def bestselling(*, wanted: int, days: Sequence[date] = ()) -> list[tuple[str, int]]:
+    """Return the books sold most, with copies, most first: of all time, or of the orders placed on ``days``.
+
+    Withdrawn books are passed over. One request; raises redis-py's errors.
+    """
+    sets = [_day_set(day) for day in days] or ["sold:all"]
+    return _read(wanted, sets)
+
+
+def best_rated(*, wanted: int) -> list[str]:
+    """Return the ids of the books rated highest, best first. One request; raises redis-py's errors."""
+    return [book_id for book_id, _ in _read(wanted, ["rated"])]
+
+
+def begin_generation() -> str:
+    """Begin a new generation and return its number; from now on every write goes to it, too.
+
+    A generation that another rebuild was filling is given up: that rebuild will notice.
+    What earlier rebuilds left behind is removed.
+    """
+    generation = str(_run(_patient(), _BEGIN, [GENERATION, NEXT], []))
+    remove_other_generations()
+    return generation
+
+
+def fill(generation: str, entries: Iterable[Sale | Rating]) -> None:
+    """Write entries into the generation being filled, alone, in one request.
+
+    What the projector wrote meanwhile wins, where it is newer. Orders too old to be told apart
+    later are counted without a record. Raises ``SupersededError``.
+    """
+    with _patient().pipeline(transaction=False) as pipeline:
+        for entry in entries:
+            arguments = (
+                _sale_arguments(entry, generation=generation)
+                if isinstance(entry, Sale)
+                else _rating_arguments(entry, generation=generation)
+            )
+            _run(pipeline, *arguments)
+        if SUPERSEDED in pipeline.execute():
+            raise SupersededError(f"generation {generation} is no longer the one being filled")
+
+
+def switch_to(generation: str) -> None:
+    """Let everyone read the generation that was being filled, at once, and remove the old one.
+
+    Raises ``SupersededError``, having changed nothing.
+    """
+    if _run(_patient(), _SWITCH, [GENERATION, NEXT], [generation]) == SUPERSEDED:
+        raise SupersededError(f"generation {generation} is no longer the one being filled")
+    remove_other_generations()
+
+
+def abandon(generation: str) -> None:
+    """Give up a generation that was being filled; does nothing to one that is not."""
+    _run(_patient(), _ABANDON, [GENERATION, NEXT], [generation])
+    remove_other_generations()
+
+
+def remove_other_generations() -> None:
+    """Remove each generation that is neither read nor being filled."""
+    client = _patient()
+    read, filling = cast("list[str | None]", client.mget(GENERATION, NEXT))
+    kept = {read or "0", filling}
+    for keys in _in_batches(client.scan_iter(match="{lb}:[0-9]*", count=1000)):
+        if others := [key for key in keys if key.split(":", 2)[1] not in kept]:
+            client.unlink(*others)
+
+
+def _in_batches(keys: Iterable[str]) -> Iterable[list[str]]:
+    batch: list[str] = []
+    for key in keys:
+        batch.append(key)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    yield batch
+
+
+def _sale_arguments(sale: Sale, *, generation: str) -> tuple[str, list[str], list[Any]]:
+    day = sale.day or timezone.localdate()
+    record = {"version": sale.version, "day": f"{day:%Y%m%d}", "copies": dict(sale.copies)}
+    arguments = [
+        generation,
+        sale.order_id,
+        json.dumps(record),
+        "1" if sale.removed else "",
+        _midnight_after(day, days=settings.COUNTED_SALES_DAYS),
+        # A day longer, so that a rebuild that runs across that midnight counts the order once.
+        _midnight_after(day, days=settings.COUNTED_SALES_DAYS + 1),
+        _midnight_after(day, days=max(settings.COUNTED_SALES_DAYS, LONGEST_PERIOD_DAYS) + 1),
+        GONE_SECONDS,
+    ]
+    return _COUNT_SALE, [GENERATION, NEXT, f"{{lb}}:gone:order:{sale.order_id}"], arguments
+
+
+def _rating_arguments(rating: Rating, *, generation: str) -> tuple[str, list[str], list[Any]]:
+    arguments = [
+        generation,
+        rating.book_id,
+        rating.revision,
+        "" if rating.score is None else rating.score,
+        "1" if rating.sold else "",
+        "1" if rating.removed else "",
+        GONE_SECONDS,
+    ]
+    return _RATE_BOOK, [GENERATION, NEXT, f"{{lb}}:gone:book:{rating.book_id}"], arguments
+
+
+def _day_set(day: date) -> str:
+    return f"sold:day:{day:%Y%m%d}"
+
+
+def _midnight_after(day: date, *, days: int) -> int:
+    """Return the end of a day in the shop's zone, some days later, in epoch seconds."""
+    end = datetime.combine(day + timedelta(days=days + 1), time.min, timezone.get_default_timezone())
+    return int(end.timestamp())
+
+
+def _read(wanted: int, sets: Sequence[str]) -> list[tuple[str, int]]:
+    flat = _run(_quick(), _READ, [GENERATION], [wanted, *sets])
+    return [(book_id, int(float(score))) for book_id, score in zip(flat[::2], flat[1::2], strict=True)]
+
+
+def _run(client: redis.Redis, script: str, keys: list[str], arguments: list[Any]) -> Any:
+    """Run a script in one request: its text is short, and EVALSHA would need two after a restart."""
+    return client.eval(script, len(keys), *keys, *arguments)
+
+
+@cache
+def _quick() -> redis.Redis:
+    """Return the client of pages and of the projector, whose patience a page can afford."""
+    return _connect(settings.REDIS_TIMEOUT_SECONDS)
+
+
+@cache
+def _patient() -> redis.Redis:
+    """Return the client of the rebuild."""
+    return _connect(COMMAND_TIMEOUT_SECONDS)
+
+
+def _connect(seconds: float) -> redis.Redis:
+    client: redis.Redis = redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_connect_timeout=seconds,
+        socket_timeout=seconds,
+        # A pooled connection may have died since: once more, at once. A time-out is not repeated,
+        # and redis-py's own default would try for several seconds.
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+        decode_responses=True,
+    )
+    return client
