@@ -281,6 +281,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "botocore": {"level": "WARNING"},
         "opensearch": {"level": "ERROR"},
+        "pynamodb": {"level": "WARNING"},
         "urllib3": {"level": "ERROR"},
     },
 }
