@@ -7,13 +7,13 @@ from datetime import date
 from threading import Lock
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
 from django.urls import reverse
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import GetError
 from pynamodb.indexes import GlobalSecondaryIndex
 
 from bookstore.dynamodb.pages import Page, query_page
+from bookstore.streams.records import plain_image
 from catalog.errors import AuthorNotFoundError, BookNotFoundError, CategoryNotFoundError
 from catalog.models import Book as Book  # noqa: PLC0414 -- what the rooms above call a book
 from catalog.models import Category, Contribution, Review
@@ -265,12 +265,11 @@ def book_images() -> Iterator[list[dict[str, Any]]]:
 
     For rebuilds and other commands; nothing that a visitor waits for may call it.
     """
-    plain = TypeDeserializer()
     connection = Book._get_connection()  # noqa: SLF001 -- raw items, without a detour through models
     start: Any = None  # a key, whatever PynamoDB's annotation says
     while True:
         answer = connection.scan(exclusive_start_key=start, consistent_read=True)
-        yield [{name: plain.deserialize(value) for name, value in item.items()} for item in answer["Items"]]
+        yield [plain_image(item) for item in answer["Items"]]
         start = answer.get("LastEvaluatedKey")
         if not start:
             return

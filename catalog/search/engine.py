@@ -1,0 +1,61 @@
+"""The connection to the search engine, and its troubles told apart."""
+
+import contextlib
+from collections.abc import Iterator
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from opensearchpy import ConnectionError as EngineConnectionError
+from opensearchpy import OpenSearch, TransportError, Urllib3AWSV4SignerAuth
+
+from bookstore import aws
+from catalog.errors import SearchUnavailableError
+
+# They stand around a match until the text is escaped: characters of the private use area, which
+# are taken out of every document and every question, so that nobody can write one.
+MARK, UNMARK = "\ue000", "\ue001"
+MARKS: dict[int, None] = {ord(MARK): None, ord(UNMARK): None}
+
+
+@cache
+def client() -> OpenSearch:
+    """Return the process's one client: short time-outs, one more try, signed requests on AWS."""
+    host = urlsplit(settings.OPENSEARCH_URL).hostname or ""
+    signed: dict[str, Any] = {}
+    if host.endswith(".amazonaws.com"):
+        credentials = aws.session().get_credentials()
+        signed = {"http_auth": Urllib3AWSV4SignerAuth(credentials, settings.AWS_REGION, "es")}
+    return OpenSearch(
+        hosts=[settings.OPENSEARCH_URL],
+        timeout=settings.STORE_TIMEOUT_SECONDS,
+        max_retries=1,
+        retry_on_timeout=True,
+        **signed,
+    )
+
+
+@contextlib.contextmanager
+def trouble_told() -> Iterator[None]:
+    """Turn what a later try may mend into ``SearchUnavailableError``; let mistakes of ours be seen."""
+    try:
+        yield
+    except EngineConnectionError as error:
+        raise SearchUnavailableError(str(error)) from error
+    except TransportError as error:
+        if _may_pass(error):
+            raise SearchUnavailableError(str(error)) from error
+        raise
+
+
+def _may_pass(error: TransportError) -> bool:
+    status = error.status_code
+    if not isinstance(status, int):
+        return True  # no answer at all
+    return (
+        status == HTTPStatus.TOO_MANY_REQUESTS
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        or error.error == "index_not_found_exception"  # it is being made
+    )

@@ -1,0 +1,364 @@
+"""What the search index holds, how it is written, and how it is exchanged for a new one.
+
+``settings.SEARCH_INDEX`` is an alias; the indexes behind it carry the time at which they were
+made. While a rebuild fills a new one, ``<alias>-building`` points there, and every write goes
+to both aliases in one request: whoever writes need not know whether a rebuild is under way.
+
+A document's version is its book's ``revision``, given from outside, so an older write never
+undoes a newer one, in whatever order and however often they come. A removed book leaves a
+tombstone one revision later, which outlives every replay; no query shows it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from opensearchpy import RequestError, TransportError
+
+from bookstore import aws
+from bookstore.dynamodb.attributes import instant_text
+from catalog.errors import SearchUnavailableError
+from catalog.search.engine import MARKS, client, trouble_told
+
+TOMBSTONE_DAYS = 7  # a stream keeps its records for one; what is older is purged by a rebuild
+_BULK_TIMEOUT_SECONDS = 30
+_TOMBSTONES_A_REQUEST = 1000
+
+
+class UnindexableError(ValueError):
+    """A book that no index takes, now or later: an attribute is missing or of a wrong kind."""
+
+
+# --- What the index holds ----------------------------------------------------------------------------------
+
+_ANALYSIS: dict[str, Any] = {
+    # "Alice's", "Alice’s" and "Alices" are one word. (OpenSearch's possessive stemmer would do,
+    # but the local engine's makes every word alike.)
+    "char_filter": {"without_apostrophes": {"type": "mapping", "mappings": ["'=>", "\u2019=>", "\u02bc=>"]}},
+    "filter": {
+        "english_stemmer": {"type": "stemmer", "language": "english"},
+        "english_stop": {"type": "stop", "stopwords": "_english_"},
+    },
+    "normalizer": {"folded": {"type": "custom", "filter": ["lowercase", "asciifolding"]}},
+    "analyzer": {
+        # Every word as it is: names, and titles such as "It".
+        "folded": {
+            "type": "custom",
+            "tokenizer": "standard",
+            "char_filter": ["without_apostrophes"],
+            "filter": ["lowercase", "asciifolding"],
+        },
+        # Words that say something, in the form in which they were written.
+        "words": {
+            "type": "custom",
+            "tokenizer": "standard",
+            "char_filter": ["without_apostrophes"],
+            "filter": ["lowercase", "english_stop", "asciifolding"],
+        },
+        # The same, whatever their ending: "painter", "painted".
+        "english_folded": {
+            "type": "custom",
+            "tokenizer": "standard",
+            "char_filter": ["without_apostrophes"],
+            "filter": ["lowercase", "english_stop", "asciifolding", "english_stemmer"],
+        },
+    },
+}
+
+_FOLDED = {"type": "text", "analyzer": "folded"}
+_TYPED = {"type": "search_as_you_type", "analyzer": "folded"}
+
+INDEX_BODY: dict[str, Any] = {
+    "settings": {
+        "index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},
+        "analysis": _ANALYSIS,
+    },
+    "mappings": {
+        "dynamic": "strict",
+        "properties": {
+            "id": {"type": "keyword"},
+            "removed": {"type": "boolean"},  # a tombstone: nothing but an id and when
+            "removed_at": {"type": "date"},
+            "sold": {"type": "boolean"},
+            "title": {
+                **_FOLDED,
+                "fields": {
+                    "exact": {"type": "keyword", "normalizer": "folded", "ignore_above": 300},
+                    "typed": _TYPED,
+                },
+            },
+            "author": _FOLDED,  # as printed on the cover
+            "people": {**_FOLDED, "fields": {"typed": _TYPED}},  # everybody with a part in the book
+            # Title, names, series and subject together: a search may name some of each.
+            "words": {
+                "type": "text",
+                "analyzer": "words",
+                "fields": {"english": {"type": "text", "analyzer": "english_folded"}},
+            },
+            "description": {"type": "text", "analyzer": "english_folded"},
+            "isbn13": {"type": "keyword"},
+            "category": {"type": "keyword"},
+            "language": {"type": "keyword"},
+            "price": {"type": "scaled_float", "scaling_factor": 100},
+            "rating": {"type": "scaled_float", "scaling_factor": 100},
+            "rating_count": {"type": "integer"},
+            "availability": {"type": "keyword"},
+            "published_year": {"type": "integer"},
+            "added_at": {"type": "date"},
+        },
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the index shall hold about one book, as of one revision."""
+
+    book_id: str
+    revision: int
+    document: Mapping[str, Any]
+
+
+def entry_of(image: Mapping[str, Any]) -> Entry:
+    """Return what a book's image, plain values under DynamoDB's names, comes to in the index.
+
+    Raises ``UnindexableError``.
+    """
+    try:
+        names = [_readable(person["name"]) for person in image.get("contributors", ())]
+        subject = str(image["category"]).replace("-", " ")
+        title = _readable(image["name"])
+        document: dict[str, Any] = {
+            "id": str(image["id"]),
+            "removed": False,
+            "sold": "listing" in image,
+            "title": title,
+            "author": _readable(image.get("author", "")),
+            "people": names,
+            "words": [title, *names, *filter(None, [_readable(image.get("series", ""))]), subject],
+            "description": _readable(image.get("description", "")),
+            "category": str(image["category"]),
+            "price": str(Decimal(image["price"])),
+            "rating": str(Decimal(image["rating"])),
+            "rating_count": int(image.get("ratingCount", 0)),
+            "availability": str(image["availability"]),
+            "added_at": str(image["addedAt"]),
+        }
+        for name in ("isbn13", "language"):
+            if name in image:
+                document[name] = str(image[name])
+        if "publishedOn" in image:
+            document["published_year"] = int(str(image["publishedOn"])[:4])
+        return Entry(document["id"], int(image["revision"]), document)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnindexableError(f"{type(error).__name__}: {error}") from error
+
+
+def tombstone_of(book_id: str, *, last_revision: int, at: datetime) -> Entry:
+    """Return what the index holds about a book that was removed when its revision was ``last_revision``."""
+    document = {"id": book_id, "removed": True, "removed_at": instant_text(at), "sold": False}
+    return Entry(book_id, last_revision + 1, document)
+
+
+def _readable(text: str) -> str:
+    return text.translate(MARKS)
+
+
+# --- Writing -----------------------------------------------------------------------------------------------
+
+
+def put_book(image: Mapping[str, Any]) -> None:
+    """Show a book as its image has it, unless the index knows better. May happen twice.
+
+    Raises ``SearchUnavailableError`` and ``UnindexableError``.
+    """
+    write([entry_of(image)])
+
+
+def remove_book(book_id: str, *, last_revision: int, at: datetime) -> None:
+    """Take a removed book out of every result, for good. May happen twice.
+
+    Raises ``SearchUnavailableError``.
+    """
+    write([tombstone_of(book_id, last_revision=last_revision, at=at)])
+
+
+def write(entries: Sequence[Entry]) -> None:
+    """Put entries into the index, and into the one being built if there is one, in one request.
+
+    Raises ``SearchUnavailableError`` when a later try may succeed, and ``UnindexableError``.
+    """
+    _bulk(entries, (settings.SEARCH_INDEX, building_alias()), may_lack=building_alias())
+
+
+def building_alias() -> str:
+    """Return the alias of the index that a rebuild fills; it exists only meanwhile."""
+    return f"{settings.SEARCH_INDEX}-building"
+
+
+def _bulk(entries: Sequence[Entry], aliases: Sequence[str], *, may_lack: str = "") -> None:
+    lines: list[Mapping[str, Any]] = []
+    for entry in entries:
+        for alias in aliases:
+            # An alias that is not there must not become an index of guessed types.
+            action = {
+                "_index": alias,
+                "_id": entry.book_id,
+                "version": entry.revision,
+                "version_type": "external",
+                "require_alias": True,
+            }
+            lines += ({"index": action}, entry.document)
+    if not lines:
+        return
+    with trouble_told():
+        answer = client().bulk(body=lines, params={"request_timeout": _BULK_TIMEOUT_SECONDS})
+    if not answer["errors"]:
+        return
+    asked = [alias for _ in entries for alias in aliases]
+    for alias, item in zip(asked, answer["items"], strict=True):
+        result = item["index"]
+        if not (alias == may_lack and result["status"] == HTTPStatus.NOT_FOUND):
+            _check_written(result)
+
+
+def _check_written(result: Mapping[str, Any]) -> None:
+    status = result["status"]
+    if status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.CONFLICT:
+        return  # a conflict: the index holds this revision already, or a newer one
+    error = result.get("error", {})
+    kind, reason = error.get("type", "unknown"), error.get("reason", "")
+    told = f"{result.get('_id')}: {kind}: {reason}"
+    if status == HTTPStatus.BAD_REQUEST:
+        raise UnindexableError(told)
+    raise SearchUnavailableError(told) from TransportError(status, kind, result)
+
+
+# --- Indexes and aliases -----------------------------------------------------------------------------------
+
+
+def create_index() -> None:
+    """Make an empty index and its alias, unless there is one. The second time nothing happens."""
+    with trouble_told():
+        if client().indices.exists_alias(name=settings.SEARCH_INDEX):
+            return
+        # Two that come at once must not make two: the first index has a fixed name.
+        body = {**INDEX_BODY, "aliases": {settings.SEARCH_INDEX: {}}}
+        try:
+            client().indices.create(index=_first_index(), body=body)
+        except RequestError as error:
+            if error.error != "resource_already_exists_exception":
+                raise
+
+
+def forget_everything() -> None:
+    """Delete the index and whatever a rebuild left; for tests and ``make reset``.
+
+    Raises ``aws.NotLocalError`` where the search engine is not on this machine.
+    """
+    aws.refuse_unless_local()
+    with trouble_told():
+        for alias in (settings.SEARCH_INDEX, building_alias()):
+            for index in _indexes_behind(alias):
+                client().indices.delete(index=index, params={"ignore": HTTPStatus.NOT_FOUND})
+        client().indices.delete(
+            index=f"{settings.SEARCH_INDEX}-initial", params={"ignore": HTTPStatus.NOT_FOUND}
+        )
+
+
+def start_building(*, at: datetime) -> str:
+    """Make an empty index for a rebuild and return its name; from now on all writes go there too.
+
+    What a killed rebuild left is deleted. A rebuild that is still running then finds its
+    alias gone, and stops with an error.
+    """
+    name = f"{settings.SEARCH_INDEX}-{at:%Y%m%d%H%M%S}-{uuid4().hex[:6]}"
+    with trouble_told():
+        for leftover in _indexes_behind(building_alias()):
+            client().indices.delete(index=leftover)
+        client().indices.create(index=name, body={**INDEX_BODY, "aliases": {building_alias(): {}}})
+    return name
+
+
+def write_building(entries: Sequence[Entry]) -> None:
+    """Put entries into the index being built alone; raise ``SearchUnavailableError`` when it is gone."""
+    _bulk(entries, (building_alias(),))
+
+
+def switch_to(index: str) -> list[str]:
+    """Let the alias point at a finished index alone, in one step; return the indexes it pointed at before."""
+    with trouble_told():
+        client().indices.refresh(index=index)
+        before = [name for name in _indexes_behind(settings.SEARCH_INDEX) if name != index]
+        client().indices.update_aliases(
+            body={
+                "actions": [
+                    *({"remove": {"index": name, "alias": settings.SEARCH_INDEX}} for name in before),
+                    {"remove": {"index": index, "alias": building_alias()}},
+                    {"add": {"index": index, "alias": settings.SEARCH_INDEX}},
+                ]
+            }
+        )
+    return before
+
+
+def tombstones(index: str, *, since: datetime) -> Iterator[list[Entry]]:
+    """Return an index's tombstones not older than ``since``, in batches."""
+    after: list[Any] = []
+    with trouble_told():
+        client().indices.refresh(index=index)
+    while True:
+        body: dict[str, Any] = {
+            "size": _TOMBSTONES_A_REQUEST,
+            "version": True,
+            "sort": [{"id": "asc"}],
+            "query": {
+                "bool": {
+                    "filter": [
+                        {"term": {"removed": True}},
+                        {"range": {"removed_at": {"gte": instant_text(since)}}},
+                    ]
+                }
+            },
+        }
+        if after:
+            body["search_after"] = after
+        with trouble_told():
+            hits = client().search(index=index, body=body)["hits"]["hits"]
+        if not hits:
+            return
+        yield [Entry(hit["_id"], int(hit["_version"]), hit["_source"]) for hit in hits]
+        after = hits[-1]["sort"]
+
+
+def delete_indexes(names: Iterable[str]) -> None:
+    """Delete indexes that nothing points at any more."""
+    with trouble_told():
+        for name in names:
+            client().indices.delete(index=name, params={"ignore": HTTPStatus.NOT_FOUND})
+
+
+def current_indexes() -> list[str]:
+    """Return the names of the indexes behind the alias: one, or none before the first."""
+    with trouble_told():
+        return _indexes_behind(settings.SEARCH_INDEX)
+
+
+def refresh() -> None:
+    """Make what was written visible at once, which otherwise takes up to a second."""
+    with trouble_told():
+        client().indices.refresh(index=settings.SEARCH_INDEX)
+
+
+def _first_index() -> str:
+    return f"{settings.SEARCH_INDEX}-initial"
+
+
+def _indexes_behind(alias: str) -> list[str]:
+    answer = client().indices.get_alias(name=alias, params={"ignore": HTTPStatus.NOT_FOUND})
+    return sorted(answer) if "error" not in answer else []

@@ -1,0 +1,399 @@
+"""What can be asked of the search index: a page of results, and suggestions while typing."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from catalog import keys
+from catalog.isbn import BadIsbnError, read_isbn
+from catalog.search.engine import MARK, MARKS, UNMARK, client, trouble_told
+
+RESULTS_A_PAGE = 24
+_REACHABLE = 10_000  # index.max_result_window: results further from the top are out of reach
+LAST_PAGE = _REACHABLE // RESULTS_A_PAGE
+
+_TEXT_CHARACTERS = 200
+# Each word may be tried in 30 spellings, and an engine takes 1024 clauses a query.
+_TEXT_WORDS = 20
+_SPELLINGS = 30
+_SNIPPET_CHARACTERS = 160
+_FACETS = 100
+
+SUGGESTIONS = 8
+_SUGGESTED_AUTHORS = 3
+
+
+# --- Questions ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBand:
+    """Prices from ``at_least`` to just under ``below``; ``None`` where the band is open."""
+
+    slug: str
+    at_least: Decimal | None
+    below: Decimal | None
+
+    def as_range(self) -> dict[str, str]:
+        """Return the band in the engine's words for a filter."""
+        bounds = {"gte": self.at_least, "lt": self.below}
+        return {name: str(bound) for name, bound in bounds.items() if bound is not None}
+
+    def as_bucket(self) -> dict[str, str]:
+        """Return the band in the engine's words for counting."""
+        bounds = {"from": self.at_least, "to": self.below}
+        return {"key": self.slug, **{name: str(bound) for name, bound in bounds.items() if bound is not None}}
+
+
+PRICE_BANDS = (
+    PriceBand("under-8", None, Decimal(8)),
+    PriceBand("8-to-12", Decimal(8), Decimal(12)),
+    PriceBand("12-to-20", Decimal(12), Decimal(20)),
+    PriceBand("20-and-over", Decimal(20), None),
+)
+_BANDS = {band.slug: band for band in PRICE_BANDS}
+
+
+@dataclass(frozen=True)
+class SearchQuery:
+    """What a visitor asked, made safe: any text, any page number and any band may be given.
+
+    Control characters go, white space is one space, text ends after 200 characters; a page
+    is one of those within reach; a band that does not exist is none.
+    """
+
+    text: str = ""
+    category: str = ""  # a slug
+    price_band: str = ""  # a PriceBand's slug
+    page: int = 1
+    also_withdrawn: bool = False  # for staff
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", clean_text(self.text))
+        object.__setattr__(self, "page", min(max(self.page, 1), LAST_PAGE))
+        object.__setattr__(self, "category", clean_text(self.category))
+        object.__setattr__(self, "price_band", self.price_band if self.price_band in _BANDS else "")
+
+    @property
+    def band(self) -> PriceBand | None:
+        """The price band, if one was chosen."""
+        return _BANDS.get(self.price_band)
+
+
+def clean_text(text: str) -> str:
+    """Return what was typed as the engine may see it: readable, at most 200 characters, single spaces."""
+    readable = (
+        character
+        for character in text[: 2 * _TEXT_CHARACTERS].translate(MARKS)
+        if character.isspace() or unicodedata.category(character) not in {"Cc", "Cs"}
+    )
+    return " ".join("".join(readable).split())[:_TEXT_CHARACTERS].rstrip()
+
+
+# --- Answers -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryFacet:
+    """How many of the results stand in a category, whatever category was chosen."""
+
+    slug: str
+    count: int
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PriceFacet:
+    """How many of the results lie in a price band, whatever band was chosen."""
+
+    band: PriceBand
+    count: int
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """By what the results can be narrowed."""
+
+    categories: tuple[CategoryFacet, ...] = ()  # most results first
+    prices: tuple[PriceFacet, ...] = ()  # cheapest first, all bands, empty ones too
+
+
+_NOTHING = SafeString("")
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A result's text with the matches in ``<mark>``, escaped; empty where nothing matched."""
+
+    title: SafeString = _NOTHING
+    author: SafeString = _NOTHING
+    description: SafeString = _NOTHING  # a snippet
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResults:
+    """One page of what was found; prices and stock are the table's to tell."""
+
+    query: SearchQuery
+    ids: tuple[str, ...] = ()
+    total: int = 0  # those out of reach too
+    facets: Facets = field(default_factory=Facets)
+    highlights: Mapping[str, Highlight] = field(default_factory=dict)  # by book id
+    did_you_mean: str | None = None
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are within reach."""
+        return min(-(-self.total // RESULTS_A_PAGE), LAST_PAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """An author or a book to go to straight away."""
+
+    kind: Literal["author", "book"]
+    text: str
+    url: str
+    detail: str = ""  # a book's authors
+
+
+def find(query: SearchQuery) -> SearchResults:
+    """Return the books that match, best first, with what narrows them: one request.
+
+    Every word must be there, in title, names, series, subject or description; a word may be
+    misspelt or, if it is the last, unfinished. A valid ISBN finds its book first. Asking
+    nothing finds nothing, without a request. Raises ``SearchUnavailableError``.
+    """
+    if not query.text:
+        return SearchResults(query)
+    with trouble_told():
+        answer = client().search(index=settings.SEARCH_INDEX, body=_request(query))
+    hits = answer["hits"]["hits"]
+    return SearchResults(
+        query,
+        ids=tuple(hit["_id"] for hit in hits),
+        total=int(answer["hits"]["total"]["value"]),
+        facets=_facets(query, answer["aggregations"]),
+        highlights={hit["_id"]: _highlight(hit["highlight"]) for hit in hits if hit.get("highlight")},
+        did_you_mean=_respelt(_words(query.text), answer.get("suggest", {}).get("spelling", [])),
+    )
+
+
+def suggest(text: str) -> list[Suggestion]:
+    """Return up to eight authors and books whose name begins like what is being typed: one request.
+
+    Raises ``SearchUnavailableError``.
+    """
+    typed = clean_text(text)
+    words = keys.fold(typed).split()
+    if not words:
+        return []
+    body = {
+        "size": SUGGESTIONS,
+        "_source": ["id", "title", "author", "people"],
+        "query": {"bool": {"filter": _shown(SearchQuery()), "must": [_as_typed(_words(typed))]}},
+        "sort": ["_score", {"id": "asc"}],
+    }
+    with trouble_told():
+        answer = client().search(index=settings.SEARCH_INDEX, body=body)
+    documents = [hit["_source"] for hit in answer["hits"]["hits"]]
+    authors = dict.fromkeys(
+        name for document in documents for name in document["people"] if _begins_like(name, words)
+    )
+    suggested = [
+        Suggestion("author", name, reverse("catalog:author", args=[keys.author_slug(name)]))
+        for name in list(authors)[:_SUGGESTED_AUTHORS]
+    ]
+    for document in documents:
+        url = reverse("catalog:book", args=[document["id"], keys.book_slug(document["title"])])
+        suggested.append(
+            Suggestion("book", document["title"], url, detail=", ".join(document["authors"][:2]))
+        )
+    return suggested[:SUGGESTIONS]
+
+
+# --- In the engine's words ---------------------------------------------------------------------------------
+
+
+def _request(query: SearchQuery) -> dict[str, Any]:
+    in_category = [{"term": {"category": query.category}}] if query.category else []
+    in_band = [{"range": {"price": query.band.as_range()}}] if query.band else []
+    return {
+        "from": (query.page - 1) * RESULTS_A_PAGE,
+        "size": RESULTS_A_PAGE,
+        "track_total_hits": True,
+        "_source": False,
+        "query": {"bool": {"filter": _shown(query), "must": [_matching(query.text)]}},
+        # Ties are broken, so that no result stands on two pages or on none.
+        "sort": ["_score", {"id": "asc"}],
+        # Filtered after counting: each facet counts under the other's choice, not under its own.
+        "post_filter": {"bool": {"filter": in_category + in_band}},
+        "aggs": {
+            "categories": {
+                "filter": {"bool": {"filter": in_band}},
+                "aggs": {"slugs": {"terms": {"field": "category", "size": _FACETS}}},
+            },
+            "prices": {
+                "filter": {"bool": {"filter": in_category}},
+                "aggs": {
+                    "bands": {
+                        "range": {"field": "price", "ranges": [band.as_bucket() for band in PRICE_BANDS]}
+                    }
+                },
+            },
+        },
+        "highlight": {
+            "pre_tags": [MARK],
+            "post_tags": [UNMARK],
+            "require_field_match": False,
+            "fields": {
+                "title": {"number_of_fragments": 0},
+                "author": {"number_of_fragments": 0},
+                "description": {"fragment_size": _SNIPPET_CHARACTERS, "number_of_fragments": 1},
+            },
+        },
+        "suggest": {
+            "spelling": {
+                "text": _words(query.text),
+                "term": {
+                    "field": "words",
+                    "suggest_mode": "missing",
+                    "min_word_length": 4,
+                    "prefix_length": 1,
+                    "size": 1,
+                },
+            }
+        },
+    }
+
+
+def _shown(query: SearchQuery) -> list[dict[str, Any]]:
+    """Tombstones never, withdrawn books for staff alone."""
+    filters: list[dict[str, Any]] = [{"term": {"removed": False}}]
+    if not query.also_withdrawn:
+        filters.append({"term": {"sold": True}})
+    return filters
+
+
+def _matching(text: str) -> dict[str, Any]:
+    words = _words(text)
+    ways: list[dict[str, Any]] = [
+        {"constant_score": {"filter": {"term": {"title.exact": text}}, "boost": 40}},
+        {"match_phrase": {"title": {"query": words, "slop": 1, "boost": 6}}},
+        # "austen emma": each word somewhere, as if title and names were one text.
+        {
+            "multi_match": {
+                "query": words,
+                "type": "cross_fields",
+                "operator": "and",
+                "fields": ["title^4", "people^3"],
+            }
+        },
+        {"match": {"words.english": {"query": words, "operator": "and", "boost": 2}}},
+        # The last word may be unfinished.
+        {"match_bool_prefix": {"words": {"query": words, "operator": "and"}}},
+        {
+            "match": {
+                "words": {
+                    "query": words,
+                    "operator": "and",
+                    "fuzziness": "AUTO",
+                    "prefix_length": 1,
+                    "max_expansions": _SPELLINGS,
+                    "boost": 0.3,
+                }
+            }
+        },
+        {"match": {"description": {"query": words, "operator": "and", "boost": 0.3}}},
+    ]
+    try:
+        isbn13 = read_isbn(text)
+    except BadIsbnError:
+        pass
+    else:
+        ways.append({"constant_score": {"filter": {"term": {"isbn13": isbn13}}, "boost": 1000}})
+    return {"bool": {"should": ways, "minimum_should_match": 1}}
+
+
+def _as_typed(words: str) -> dict[str, Any]:
+    return {
+        "multi_match": {
+            "query": words,
+            "type": "bool_prefix",
+            "operator": "and",
+            "fuzziness": "AUTO",
+            "prefix_length": 1,
+            "max_expansions": _SPELLINGS,
+            "fields": [
+                *("title.typed^2", "title.typed._2gram^2", "title.typed._3gram^2"),
+                *("people.typed", "people.typed._2gram", "people.typed._3gram"),
+            ],
+        }
+    }
+
+
+def _words(text: str) -> str:
+    """Return the first words of a text; what has no letter or digit is none, unless there is nothing else."""
+    words = [word for word in text.split(" ") if any(map(str.isalnum, word))]
+    return " ".join(words[:_TEXT_WORDS]) or text
+
+
+# --- Out of the engine's words -----------------------------------------------------------------------------
+
+
+def _facets(query: SearchQuery, counted: Mapping[str, Any]) -> Facets:
+    slugs = counted["categories"]["slugs"]["buckets"]
+    bands = {bucket["key"]: int(bucket["doc_count"]) for bucket in counted["prices"]["bands"]["buckets"]}
+    return Facets(
+        categories=tuple(
+            CategoryFacet(bucket["key"], int(bucket["doc_count"]), bucket["key"] == query.category)
+            for bucket in sorted(slugs, key=lambda bucket: (-bucket["doc_count"], bucket["key"]))
+        ),
+        prices=tuple(
+            PriceFacet(band, bands.get(band.slug, 0), band.slug == query.price_band) for band in PRICE_BANDS
+        ),
+    )
+
+
+def _highlight(fragments: Mapping[str, list[str]]) -> Highlight:
+    return Highlight(
+        title=_marked(" ".join(fragments.get("title", ()))),
+        author=_marked(" ".join(fragments.get("author", ()))),
+        description=_marked(" … ".join(fragments.get("description", ()))),
+    )
+
+
+def _marked(text: str) -> SafeString:
+    """Escape a text first and put the marks in afterwards: what a book says can never become markup."""
+    escaped = str(escape(text))
+    return mark_safe(escaped.replace(MARK, "<mark>").replace(UNMARK, "</mark>"))  # noqa: S308 -- escaped just above
+
+
+def _respelt(text: str, spelling: list[Mapping[str, Any]]) -> str | None:
+    """Return the text with each word that no book has replaced by the nearest that one has.
+
+    Another ending of the same word is no other word. The engine counts in UTF-16 units, as Java does.
+    """
+    units = text.encode("utf-16-le")
+    for word in reversed(spelling):
+        nearest = word["options"][0]["text"] if word["options"] else ""
+        written, offered = keys.fold(word["text"]), keys.fold(nearest)
+        if offered and not (offered.startswith(written) or written.startswith(offered)):
+            start, end = 2 * word["offset"], 2 * (word["offset"] + word["length"])
+            units = units[:start] + nearest.encode("utf-16-le") + units[end:]
+    respelt = units.decode("utf-16-le")
+    return respelt if respelt != text else None
+
+
+def _begins_like(name: str, words: list[str]) -> bool:
+    """Tell whether each typed word begins a word of the name."""
+    of_name = keys.fold(name).split()
+    return all(any(part.startswith(word) for part in of_name) for word in words)
