@@ -151,6 +151,15 @@ def add_book(
     counts are behind until ``recount_categories``.
     """
     book = new_book(book_id=book_id, facts=check_facts(**said), stock=stock, added_at=added_at or at, at=at)
+    store_new_book(book)
+    return book
+
+
+def store_new_book(book: Book) -> None:
+    """Store a book that ``new_book`` made, with its contributions and its ISBN, all or nothing.
+
+    Raises ``BookExistsError``, ``DuplicateIsbnError``.
+    """
 
     def write() -> None:
         with transaction() as open_transaction:
@@ -165,7 +174,6 @@ def add_book(
         if codes and codes[-1] == CONDITION_FAILED and book.isbn13:
             raise DuplicateIsbnError(book.isbn13) from error
         raise
-    return book
 
 
 def new_book(*, book_id: str, facts: BookFacts, stock: int, added_at: datetime, at: datetime) -> Book:

@@ -1,0 +1,170 @@
+"""Many books at once: the path of imports and of the sample catalogue.
+
+Books go in by transactions of up to 100 actions, some thirty books each with their
+contributions and ISBNs, every book put only if it is absent. A batch is therefore there whole
+or not at all: a load that was killed goes on where it stopped when it is started again, and
+one that had finished writes nothing.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, partial
+from itertools import batched
+from typing import Literal
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.transactions import TransactWrite
+
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_transient
+from catalog.drafts import BookFacts
+from catalog.errors import BadBookError, BookExistsError, DuplicateIsbnError
+from catalog.models import Book
+from catalog.selectors import BOOKS_A_BATCH, known_ids
+from catalog.services import contributions_of, new_book, put_new_book, store_new_book
+
+logger = logging.getLogger(__name__)
+
+ACTIONS = 100  # DynamoDB's limit for one transaction
+# Its other limit, 4 MB, is out of reach: the longest book allowed has some 60 KB.
+
+_TIMEOUT_SECONDS = 30.0
+_TRIES = 5
+_PAUSE_SECONDS = 0.5  # after the first try; longer after each
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """A book to be loaded. ``reference`` tells its source where it came from, a line number for one."""
+
+    reference: int
+    book_id: str
+    facts: BookFacts
+    stock: int = 0
+    added_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a draft."""
+
+    reference: int
+    book_id: str
+    result: Literal["added", "present", "refused"]
+    reason: str = ""  # why it was refused: a sentence
+
+
+def load_books(drafts: Iterable[Draft], *, at: datetime) -> Iterator[Outcome]:
+    """Add books that are not there yet; tell what became of each, batch by batch, in no set order.
+
+    A book whose id is taken is left as it is, whatever the draft says. A draft is refused when
+    another book has its ISBN or another draft its id; the others are loaded. Raises the store's
+    errors: run it again, and it goes on.
+    """
+    seen: set[str] = set()
+    for batch in batched(drafts, BOOKS_A_BATCH):
+        fresh: list[Draft] = []
+        for draft in batch:
+            if draft.book_id in seen:
+                yield Outcome(draft.reference, draft.book_id, "refused", _repeated(draft.book_id))
+            else:
+                seen.add(draft.book_id)
+                fresh.append(draft)
+        present = patiently(partial(known_ids, [draft.book_id for draft in fresh]))
+        absent: list[tuple[Draft, Book]] = []
+        for draft in fresh:
+            if draft.book_id in present:
+                yield Outcome(draft.reference, draft.book_id, "present")
+                continue
+            try:
+                absent.append((draft, _book_of(draft, at=at)))
+            except BadBookError as error:
+                yield Outcome(draft.reference, draft.book_id, "refused", str(error))
+        for group in _groups(absent):
+            yield from _load(group)
+
+
+def _book_of(draft: Draft, *, at: datetime) -> Book:
+    return new_book(
+        book_id=draft.book_id, facts=draft.facts, stock=draft.stock, added_at=draft.added_at or at, at=at
+    )
+
+
+def _repeated(book_id: str) -> str:
+    return _("Another book of this load has the number %(id)s.") % {"id": book_id}
+
+
+def _groups(books: Iterable[tuple[Draft, Book]]) -> Iterator[list[tuple[Draft, Book]]]:
+    """Divide books into transactions; two that claim one ISBN never stand in the same, which DynamoDB forbids."""
+    group: list[tuple[Draft, Book]] = []
+    room, isbns = ACTIONS, set[str]()
+    for draft, book in books:
+        actions = 1 + len(contributions_of(book)) + (1 if book.isbn13 else 0)
+        if actions > room or book.isbn13 in isbns:
+            yield group
+            group, room, isbns = [], ACTIONS, set()
+        group.append((draft, book))
+        room -= actions
+        if book.isbn13:
+            isbns.add(book.isbn13)
+    if group:
+        yield group
+
+
+def _load(group: list[tuple[Draft, Book]]) -> Iterator[Outcome]:
+    """Put a group of books in one transaction; one by one when that is cancelled."""
+    try:
+        patiently(lambda: _put_all(book for _draft, book in group))
+    except TransactWriteError as error:
+        if CONDITION_FAILED not in cancellation_codes(error):
+            raise
+        for draft, book in group:
+            yield _load_one(draft, book)
+    else:
+        for draft, _book in group:
+            yield Outcome(draft.reference, draft.book_id, "added")
+
+
+def _put_all(books: Iterable[Book]) -> None:
+    with TransactWrite(connection=_patient_connection()) as write:
+        for book in books:
+            put_new_book(write, book)
+
+
+def _load_one(draft: Draft, book: Book) -> Outcome:
+    try:
+        patiently(lambda: store_new_book(book))
+    except BookExistsError:
+        return Outcome(draft.reference, draft.book_id, "present")  # somebody else has just added it
+    except DuplicateIsbnError as error:
+        return Outcome(draft.reference, draft.book_id, "refused", str(error))
+    return Outcome(draft.reference, draft.book_id, "added")
+
+
+def patiently[Result](ask: Callable[[], Result]) -> Result:
+    """Ask a store that may be slow or busy for a while: nobody waits for a page."""
+    for attempt in range(1, _TRIES):
+        try:
+            return ask()
+        except PynamoDBException as error:
+            if not is_transient(error):
+                raise
+            logger.warning("DynamoDB is slow or away, try %d of %d failed: %s", attempt, _TRIES, error)
+            time.sleep(_PAUSE_SECONDS * attempt)
+    return ask()
+
+
+@cache
+def _patient_connection() -> Connection:
+    """Return a connection that waits longer: a hundred actions may take a second where a page may not."""
+    return Connection(
+        region=settings.AWS_REGION,
+        connect_timeout_seconds=_TIMEOUT_SECONDS,
+        read_timeout_seconds=_TIMEOUT_SECONDS,
+        max_retry_attempts=1,
+    )
