@@ -38,6 +38,12 @@ def money(amount: Decimal, currency: str = "") -> str:
     return f"{'−' if amount < 0 else ''}{symbol}{figures}"
 
 
+@register.filter
+def whole_money(amount: Decimal, currency: str = "") -> str:
+    """Write an amount as ``money`` does, without the pennies where there are none: ``£8``."""
+    return money(amount, currency).removesuffix(number_format(Decimal(0), decimal_pos=2)[1:])
+
+
 @register.simple_tag
 def stars(rating: Decimal | int) -> SafeString:
     """Draw a rating of 0 to 5 as stars, to the nearest half, with the figure for those who cannot see them."""
