@@ -34,6 +34,7 @@ IDLE_SECONDS = 0.25  # between looks at streams that had nothing new
 REFRESH_SECONDS = 30.0  # between looks for new shards; iterators, good for 15 minutes, are renewed too
 FIRST_PAUSE_SECONDS = 0.2  # before a refused batch is delivered again; doubles each time
 LONGEST_PAUSE_SECONDS = 5.0
+_ITERATORS_TRIED = 3  # in one look at a shard: expired, trimmed, good
 READ_TO_THE_END = "read to the end"  # what is remembered of a closed shard
 
 type Record = dict[str, Any]
@@ -156,9 +157,16 @@ class Pump:
     Without ``positions`` they are kept in memory and reading begins at the oldest record.
     """
 
-    def __init__(self, *, positions: Positions | None = None, deliver: Deliver = handler) -> None:
+    def __init__(
+        self,
+        *,
+        positions: Positions | None = None,
+        deliver: Deliver = handler,
+        streams: Streams | None = None,
+    ) -> None:
         self._positions = positions or Positions()
         self._deliver = deliver
+        self._streams = streams or _client()
         self._shards: dict[tuple[str, str], _Shard] = {}
         self._next_refresh = 0.0
         self._away = False
@@ -193,7 +201,7 @@ class Pump:
             pending = [shard for shard in self._shards.values() if 0 < shard.refusals < attempts]
             if pending:
                 time.sleep(max(0.0, min(shard.next_try for shard in pending) - time.monotonic()))
-            elif not count:
+            elif not count and self._next_refresh:  # else a shard has just ended, and its children begin
                 break
         if stalled:
             for shard in stalled:
@@ -229,26 +237,23 @@ class Pump:
                 yield shard
 
     def _read(self, shard: _Shard) -> None:
-        """Read the next records of a shard; what is no longer valid is asked for anew at the next turn."""
-        try:
-            if shard.iterator is None:
-                shard.iterator = self._iterator(shard)
-            answer = _client().get_records(ShardIterator=shard.iterator, Limit=BATCH)
-        except (BotoCoreError, ClientError) as error:
-            shard.iterator = None
-            match _code(error):
-                case "ExpiredIteratorException":
-                    return
-                case "TrimmedDataAccessException":
+        """Read the next records of a shard, by a new iterator when the old one is no longer good."""
+        for _ in range(_ITERATORS_TRIED):
+            try:
+                if shard.iterator is None:
+                    shard.iterator = self._iterator(shard)
+                answer = self._streams.get_records(ShardIterator=shard.iterator, Limit=BATCH)
+            except (BotoCoreError, ClientError) as error:
+                shard.iterator = None
+                if _code(error) == "TrimmedDataAccessException":
                     self._trimmed(shard)
-                case "ResourceNotFoundException":  # the table was dropped, and perhaps made anew
-                    self._next_refresh = 0.0
-                case _:
+                elif _code(error) != "ExpiredIteratorException":
                     raise self._trouble(error) from error
-        else:
-            shard.waiting.extend(answer["Records"])
-            shard.iterator = answer.get("NextShardIterator")
-            shard.closed = shard.iterator is None
+            else:
+                shard.waiting.extend(answer["Records"])
+                shard.iterator = answer.get("NextShardIterator")
+                shard.closed = shard.iterator is None
+                return
 
     def _iterator(self, shard: _Shard) -> str:
         where: dict[str, str] = {"StreamArn": shard.stream, "ShardId": shard.id}
@@ -256,7 +261,7 @@ class Pump:
             where |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": shard.position}
         else:
             where |= {"ShardIteratorType": "TRIM_HORIZON"}
-        iterator: str = _client().get_shard_iterator(**where)["ShardIterator"]
+        iterator: str = self._streams.get_shard_iterator(**where)["ShardIterator"]
         return iterator
 
     def _trimmed(self, shard: _Shard) -> None:
@@ -312,8 +317,8 @@ class Pump:
         """
         found: dict[tuple[str, str], _Shard] = {}
         try:
-            for stream in _stream_arns():
-                for described in _shards_of(stream):
+            for stream in streams_of_tables():
+                for described in self._shards_of(stream):
                     key = (stream, described["ShardId"])
                     shard = self._shards.get(key) or _Shard(
                         *key, described.get("ParentShardId"), self._positions.of(*key)
@@ -328,6 +333,15 @@ class Pump:
         self._positions.keep_only(kept)
         self._shards = found
         self._next_refresh = time.monotonic() + REFRESH_SECONDS
+
+    def _shards_of(self, stream: str) -> Iterator[dict[str, Any]]:
+        start: dict[str, str] = {}
+        while True:
+            described = self._streams.describe_stream(StreamArn=stream, **start)["StreamDescription"]
+            yield from described["Shards"]
+            if not (last := described.get("LastEvaluatedShardId")):
+                return
+            start = {"ExclusiveStartShardId": last}
 
     def _trouble(self, error: BotoCoreError | ClientError) -> Exception:
         """Tell a store that is away, to be waited for, from a mistake, to be raised as it is."""
@@ -347,7 +361,7 @@ class Pump:
         self._away = False
 
 
-def _stream_arns() -> list[str]:
+def streams_of_tables() -> list[str]:
     """Return the current stream of each table that declares one."""
     arns: list[str] = []
     for table in all_tables():
@@ -355,16 +369,6 @@ def _stream_arns() -> list[str]:
             described = connection().dispatch("DescribeTable", {"TableName": table.Meta.table_name})
             arns.append(described["Table"]["LatestStreamArn"])
     return arns
-
-
-def _shards_of(stream: str) -> Iterator[dict[str, Any]]:
-    start: dict[str, str] = {}
-    while True:
-        described = _client().describe_stream(StreamArn=stream, **start)["StreamDescription"]
-        yield from described["Shards"]
-        if not (last := described.get("LastEvaluatedShardId")):
-            return
-        start = {"ExclusiveStartShardId": last}
 
 
 def _as_lambda_has_it(record: Record, *, stream: str) -> Record:
