@@ -1,13 +1,18 @@
 """The orders' table. Only ``orders`` reads or writes it."""
 
+from datetime import datetime
 from decimal import Decimal
+from urllib.parse import quote
 
+from django.conf import settings
+from django.urls import reverse
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from bookstore.dynamodb.attributes import InstantAttribute, MoneyAttribute
 from bookstore.dynamodb.tables import Table, TableMeta, table_name
+from orders.states import BOUGHT, CANCELLABLE_BY_CUSTOMER, LABELS, Status
 
 _LISTED = ["customerId", "orderDate", "number", "total", "currency", "status"]
 
@@ -27,6 +32,18 @@ class OrderLine(MapAttribute[str, object]):
     def amount(self) -> Decimal:
         """The line's price: unit price times copies."""
         return self.price * int(self.quantity)
+
+    @property
+    def cover_url(self) -> str:
+        """Where the cover's picture is: in the bucket, or drawn on demand by the shop."""
+        if self.cover:
+            return f"{settings.COVERS_URL}{quote(self.cover)}"
+        return reverse("catalog:cover", args=[self.book_id])
+
+    @property
+    def book_url(self) -> str:
+        """The path of the book's page, which sends on to the one with today's title in it."""
+        return reverse("catalog:book-without-slug", args=[self.book_id])
 
 
 class StatusChange(MapAttribute[str, object]):
@@ -103,7 +120,7 @@ class Order(Table):
     currency = UnicodeAttribute()
     status = UnicodeAttribute()
     history = ListAttribute(of=StatusChange)
-    address = Address()
+    address = Address()  # type: ignore[no-untyped-call]  # PynamoDB's
     email = UnicodeAttribute(null=True)  # where the shop writes about this order
     payment_provider = UnicodeAttribute(attr_name="paymentProvider", null=True)
     payment_reference = UnicodeAttribute(attr_name="paymentReference", null=True)
@@ -116,3 +133,45 @@ class Order(Table):
     queue = Queue()
     month = Month()
     by_number = Number()
+
+    @property
+    def state(self) -> Status:
+        """Where the order stands."""
+        return Status(self.status)
+
+    @property
+    def label(self) -> str:
+        """Where the order stands, in words."""
+        return str(LABELS[self.state])
+
+    @property
+    def copies(self) -> int:
+        """How many books in all."""
+        return sum(int(line.quantity) for line in self.lines)
+
+    @property
+    def placed_at(self) -> datetime | None:
+        """When it was paid; ``None`` for an order that never was."""
+        for step in self.history:
+            if step.status == Status.PLACED:
+                return step.at
+        return None
+
+    @property
+    def may_be_paid(self) -> bool:
+        """Whether the customer may go and pay."""
+        return self.state is Status.AWAITING_PAYMENT
+
+    @property
+    def may_be_cancelled(self) -> bool:
+        """Whether the customer may still cancel: until it is packed."""
+        return self.state in CANCELLABLE_BY_CUSTOMER
+
+    @property
+    def is_bought(self) -> bool:
+        """Whether the books are the customer's, who may rate them."""
+        return self.state in BOUGHT
+
+    def get_absolute_url(self) -> str:
+        """Return the path of the order's page."""
+        return reverse("orders:detail", args=[self.order_id])

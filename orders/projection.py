@@ -1,0 +1,89 @@
+"""What follows from a change of an order: a mail to the customer, and the address kept for the next time."""
+
+import logging
+import smtplib
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import UpdateError
+
+from bookstore.accounts.selectors import PostalAddress
+from bookstore.accounts.services import remember_address
+from bookstore.dynamodb.conflicts import through_conflicts
+from bookstore.dynamodb.errors import is_condition_failure
+from bookstore.streams.records import Change
+from bookstore.streams.registry import projects
+from orders import mail
+from orders.models import Order
+from orders.states import Status
+
+log = logging.getLogger(__name__)
+
+
+@projects("Orders")
+def write_to_customer(change: Change) -> None:
+    """Send the mail that an order's state calls for, at most once.
+
+    The mail is claimed in the order before it is sent. A claim that another record, or an
+    earlier delivery of this one, has made sends nothing; a claim whose mail then could not be
+    sent is an error in the log, and no second attempt: nobody gets two.
+    """
+    kind = mail_due(change.new)
+    if not kind:
+        return
+    order = _claim(change.keys["customerId"], change.keys["orderId"], kind)
+    if order is None:
+        return
+    try:
+        mail.write_mail(order, kind).send()
+    except (OSError, smtplib.SMTPException, ClientError, BotoCoreError):
+        log.exception(
+            "the mail “%s” was claimed and could not be sent", kind, extra={"order_id": order.order_id}
+        )
+
+
+def mail_due(order: dict[str, Any] | None) -> str:
+    """Return which mail an order's image calls for and has not got yet; empty for none.
+
+    An order that was cancelled before it was paid gets none: its customer heard on the page. One
+    whose money came too late does.
+    """
+    if not order or not order.get("email"):
+        return ""
+    status = order["status"]
+    was_placed = any(step["status"] == Status.PLACED for step in order["history"])
+    kind = ""
+    if status == Status.PLACED:
+        kind = mail.PLACED
+    elif status == Status.REFUNDED or (status == Status.CANCELLED and was_placed):
+        kind = mail.CANCELLED
+    return kind if kind not in order.get("mailed", ()) else ""
+
+
+def _claim(customer_id: str, order_id: str, kind: str) -> Order | None:
+    """Claim a mail; return the order as it is now, or ``None`` when it was claimed before."""
+    order = Order(customer_id, order_id)
+    try:
+        through_conflicts(
+            lambda: order.update(
+                [Order.mailed.set(Order.mailed.append([kind])), Order.version.add(1)],
+                condition=Order.email.exists() & ~Order.mailed.contains(kind),
+            )
+        )
+    except UpdateError as error:
+        if is_condition_failure(error):
+            return None
+        raise
+    return order
+
+
+@projects("Orders")
+def keep_address(change: Change) -> None:
+    """Keep the address of an order that was just placed for the customer's next one.
+
+    Not in the request, which has a store call too few for it. The second time changes nothing.
+    """
+    before, now = change.old or {}, change.new or {}
+    if now.get("status") != Status.PLACED or before.get("status") != Status.AWAITING_PAYMENT:
+        return
+    remember_address(customer_id=change.keys["customerId"], address=PostalAddress.of(now["address"]))

@@ -1,0 +1,47 @@
+"""What orders do when something happens to a customer."""
+
+from datetime import datetime
+from typing import Any
+
+from orders import services
+from orders.selectors import all_orders_of, timeline
+
+
+def forget(sender: object, customer_id: str, at: datetime, **_kwargs: object) -> None:  # noqa: ARG001
+    """Take the person out of the orders of a customer who asks to be forgotten."""
+    services.erase_customer(customer_id=customer_id, at=at)
+
+
+def export(sender: object, customer_id: str, **_kwargs: object) -> dict[str, Any]:  # noqa: ARG001
+    """Return the orders for the customer's export."""
+    return {
+        "orders": [
+            {
+                "number": order.number,
+                "ordered_at": order.ordered_at,
+                "status": order.status,
+                "email": order.email,
+                "address": {name: getattr(order.address, name) for name in order.address.attribute_values},
+                "books": [
+                    {
+                        "book": line.book_id,
+                        "title": line.name,
+                        "unit_price": line.price,
+                        "copies": int(line.quantity),
+                        "status": line.status,
+                    }
+                    for line in order.lines
+                ],
+                "subtotal": order.subtotal,
+                "discount": order.discount,
+                "delivery": order.delivery,
+                "tax": order.tax,
+                "total": order.total,
+                "currency": order.currency,
+                "history": [
+                    {"status": step.label, "at": step.at, "note": step.note} for step in timeline(order)
+                ],
+            }
+            for order in all_orders_of(customer_id)
+        ]
+    }

@@ -1,0 +1,113 @@
+"""What can be asked about orders. Another customer's order is not there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bookstore.accounts.selectors import PostalAddress
+from bookstore.dynamodb.pages import Page, query_page
+from orders.errors import OrderNotFoundError
+from orders.ids import first_id_of, is_order_id
+from orders.models import Order
+from orders.states import LABELS, REASONS, Status
+
+ORDERS_A_PAGE = 10
+
+_BY = {
+    "customer": gettext_lazy("by you"),
+    "payment": gettext_lazy("by the payment provider"),
+    "shop": gettext_lazy("by the shop"),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step in an order's life, in words for the customer."""
+
+    label: str
+    at: datetime
+    by: str
+    note: str
+
+
+def find_order(customer_id: str, order_id: str) -> Order | None:
+    """Return a customer's order, read consistently with one GetItem; ``None`` when there is none."""
+    if not customer_id or not is_order_id(order_id):
+        return None
+    try:
+        return Order.get(customer_id, order_id, consistent_read=True)
+    except Order.DoesNotExist:
+        return None
+
+
+def get_order(customer_id: str, order_id: str) -> Order:
+    """Return a customer's order with one GetItem; raise ``OrderNotFoundError``."""
+    order = find_order(customer_id, order_id)
+    if order is None:
+        raise OrderNotFoundError(_("We do not know this order."))
+    return order
+
+
+def orders_of(customer_id: str, *, after: str = "", before: str = "") -> Page[Order]:
+    """Return ten of a customer's orders, newest first, with one Query.
+
+    Raises ``dynamodb.pages.BadCursorError``; a cursor is only good for its own customer.
+    """
+    return query_page(
+        Order,
+        customer_id,
+        Order.order_id,
+        list_name=f"orders:{customer_id}",
+        size=ORDERS_A_PAGE,
+        ascending=False,
+        after=after,
+        before=before,
+    )
+
+
+def has_bought(customer_id: str, order_id: str, book_id: str) -> bool:
+    """Tell whether a customer's order holds a book, and is paid and neither cancelled nor returned."""
+    order = find_order(customer_id, order_id)
+    return order is not None and holds(order, book_id)
+
+
+def holds(order: Order, book_id: str) -> bool:
+    """Tell whether an order made a book the customer's."""
+    return order.is_bought and book_id in {line.book_id for line in order.lines}
+
+
+def timeline(order: Order) -> list[Step]:
+    """Return what happened to an order, oldest first."""
+    return [
+        Step(
+            label=str(LABELS[Status(step.status)]),
+            at=step.at,
+            by=str(_BY.get(step.by, _BY["shop"])),  # a customer need not know which bookseller
+            note=str(REASONS.get(step.reason, "")),
+        )
+        for step in order.history
+    ]
+
+
+def address_lines(order: Order) -> list[str]:
+    """Return where an order goes, as on an envelope; nothing once its customer was forgotten."""
+    parts = {name: getattr(order.address, name) for name in order.address.get_attributes()}
+    return PostalAddress.of(parts).lines if parts["name"] else []
+
+
+def queued(status: Status, *, drawn_before: datetime | None = None) -> Iterator[Order]:
+    """Return the open orders of one state, oldest first, with what a list shows.
+
+    Paged Queries of the ``queue`` index, which is a moment behind the table: read an order
+    itself before acting on it. For commands.
+    """
+    older = Order.order_id < first_id_of(drawn_before) if drawn_before else None
+    return iter(Order.queue.query(str(status), older))
+
+
+def all_orders_of(customer_id: str) -> Iterator[Order]:
+    """Return every order of a customer, for export and erasure; paged, not for a request path."""
+    return iter(Order.query(customer_id, consistent_read=True))

@@ -1,0 +1,694 @@
+"""What happens to an order: reserved, paid, cancelled, given up, moved on.
+
+Each step is one transaction on the order as it was read: whoever comes second finds the step
+taken, reads again, and does what is left to do, which may be nothing. Money moves at the
+provider, outside of any transaction: so the order says first that money is owed, in its
+queue, and says that it went back only after it did. Whoever dies in between leaves an order
+that ``release_unpaid`` settles later.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from bookstore.accounts.errors import ErasureRefusedError
+from bookstore.accounts.selectors import PostalAddress
+from bookstore.dynamodb.conflicts import is_conflict, through_conflicts
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_condition_failure
+from bookstore.dynamodb.tables import transaction
+from bookstore.money import to_cents
+from bookstore.typesetting import money
+from cart.selectors import MOST_TITLES, Cart, CartLineView, cart_of
+from cart.services import AddedBooks, add_books, drop_line
+from catalog import services as catalogue
+from catalog.errors import NotBoughtError
+from catalog.selectors import books_by_id
+from orders import payments
+from orders.errors import (
+    BooksUnavailableError,
+    CartChangedError,
+    CartEmptyError,
+    OrderBusyError,
+    OrderError,
+    PriceChangedError,
+    TooLateError,
+    TooManyTitlesError,
+)
+from orders.ids import AgreedLine, number_of
+from orders.models import Address, Order, OrderLine, StatusChange
+from orders.payments.base import Payment, PaymentError, PaymentState, PaymentUnavailableError
+from orders.selectors import all_orders_of, find_order, get_order, holds, queued
+from orders.states import (
+    ABANDONED,
+    CANCELLABLE_BY_CUSTOMER,
+    CANCELLABLE_BY_STAFF,
+    DECLINED,
+    ERASED,
+    NOTHING_PAID,
+    OPEN,
+    OWING,
+    WRONG_AMOUNT,
+    Status,
+    may_become,
+)
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 5  # how often a step is planned anew when the order changed under it
+BY_CUSTOMER, BY_SHOP, BY_PAYMENT = "customer", "shop", "payment"
+
+
+# Reserving: the copies are set aside, the cart stays, no money has moved.
+
+
+def reserve(
+    *,
+    customer_id: str,
+    email: str,
+    order_id: str,
+    agreed_total: Decimal,
+    address: PostalAddress | Mapping[str, str | None],
+    at: datetime,
+    agreed_lines: Mapping[str, AgreedLine] | None = None,
+) -> Order:
+    """Turn the customer's cart into an order awaiting payment, all of it or none of it.
+
+    One Query, one BatchGetItem and one transaction, which puts the order and takes each copy
+    from stock. ``agreed_total`` is what the page showed, ``agreed_lines`` by book where the
+    total came from: what the books cost today must be the same. The same ``order_id`` again
+    returns the order that is there, whatever became of it and of the cart.
+
+    Raises ``CartEmptyError``, ``TooManyTitlesError``, ``BooksUnavailableError``,
+    ``PriceChangedError``, ``CartChangedError``, or ``OrderBusyError`` when others were buying
+    the same books too fast. Nothing is changed then.
+    """
+    cart = cart_of(customer_id, at=at)
+    try:
+        _check_orderable(cart)
+        _check_agreed(cart, agreed_total, agreed_lines)
+    except OrderError:
+        # Sent twice: the first has taken the last copies, or has been paid and emptied the cart.
+        if there := find_order(customer_id, order_id):
+            return there
+        raise
+    order = _draft(cart, customer_id=customer_id, email=email, order_id=order_id, address=address, at=at)
+
+    def write_all() -> None:
+        with transaction() as write:
+            write.save(order, condition=Order.order_id.does_not_exist())
+            for line in cart.lines:
+                catalogue.take_copies(write, book_id=line.book_id, copies=line.quantity, price=line.price)
+
+    try:
+        through_conflicts(write_all)
+    except TransactWriteError as error:
+        if is_conflict(error):
+            raise OrderBusyError(_busy_sentence()) from error
+        codes = cancellation_codes(error)
+        if CONDITION_FAILED not in codes:
+            raise
+        if there := find_order(customer_id, order_id):
+            return there
+        # The first code is the order's, the others are the books' in the order of the lines.
+        refused = [line for line, code in zip(cart.lines, codes[1:], strict=True) if code == CONDITION_FAILED]
+        raise _why_refused(cart, refused) from error
+    log.info("an order was reserved", extra={"order_id": order_id})
+    return order
+
+
+def _check_orderable(cart: Cart) -> None:
+    if not cart.lines:
+        raise CartEmptyError(_("Your cart is empty."))
+    if cart.titles > MOST_TITLES:
+        raise TooManyTitlesError(cart.limit_notice)
+    if cart.problems:
+        raise BooksUnavailableError(" ".join(cart.problems))
+
+
+def _check_agreed(cart: Cart, agreed_total: Decimal, agreed_lines: Mapping[str, AgreedLine] | None) -> None:
+    if agreed_lines is not None:
+        agreed = {book_id: line.quantity for book_id, line in agreed_lines.items()}
+        if agreed != {line.book_id: line.quantity for line in cart.lines}:
+            raise CartChangedError(
+                _("Your cart has changed since this page was shown. It now comes to %(total)s.")
+                % {"total": money(cart.subtotal)}
+            )
+        if changed := [line for line in cart.lines if line.price != agreed_lines[line.book_id].price]:
+            raise _price_changed(cart, changed)
+    if cart.subtotal != agreed_total:
+        raise _price_changed(cart, [line for line in cart.lines if line.price_changed])
+
+
+def _price_changed(cart: Cart, changed: Sequence[CartLineView]) -> PriceChangedError:
+    total = {"total": money(cart.subtotal)}
+    if not changed:
+        return PriceChangedError(_("Your order now comes to %(total)s.") % total, total=cart.subtotal)
+    titles = ", ".join(f"“{line.title}”" for line in changed)
+    return PriceChangedError(
+        ngettext(
+            "The price of %(titles)s has changed. Your order now comes to %(total)s.",
+            "The prices of %(titles)s have changed. Your order now comes to %(total)s.",
+            len(changed),
+        )
+        % {"titles": titles, **total},
+        total=cart.subtotal,
+    )
+
+
+def _why_refused(cart: Cart, refused: Sequence[CartLineView]) -> OrderError:
+    """Read the refused books once more, and say what is the matter with them."""
+    books = books_by_id([line.book_id for line in refused])
+    ids = {line.book_id for line in refused}
+    today = Cart(
+        tuple(
+            replace(line, book=books.get(line.book_id)) if line.book_id in ids else line
+            for line in cart.lines
+        )
+    )
+    if today.problems:
+        return BooksUnavailableError(" ".join(today.problems))
+    before = {line.book_id: line.price for line in cart.lines}
+    if changed := [line for line in today.lines if line.price != before[line.book_id]]:
+        return _price_changed(today, changed)
+    # Somebody else's copies came back in this very moment, or a replica has not heard yet.
+    titles = ", ".join(f"“{line.title}”" for line in refused)
+    return BooksUnavailableError(
+        _("%(titles)s just went to another customer. Please try again.") % {"titles": titles}
+    )
+
+
+def _draft(
+    cart: Cart,
+    *,
+    customer_id: str,
+    email: str,
+    order_id: str,
+    address: PostalAddress | Mapping[str, str | None],
+    at: datetime,
+) -> Order:
+    to = address if isinstance(address, PostalAddress) else PostalAddress.of(address)
+    subtotal = to_cents(cart.subtotal)
+    discount = delivery = tax = Decimal("0.00")
+    reserved = StatusChange(status=str(Status.AWAITING_PAYMENT), at=at, by=BY_CUSTOMER)  # type: ignore[no-untyped-call]  # PynamoDB's
+    return Order(
+        customer_id,
+        order_id,
+        number=number_of(order_id),
+        ordered_at=at,
+        lines=[_order_line(line) for line in cart.lines],
+        subtotal=subtotal,
+        discount=discount,
+        delivery=delivery,
+        tax=tax,
+        total=to_cents(subtotal - discount + delivery + tax),
+        currency=settings.CURRENCY,
+        status=str(Status.AWAITING_PAYMENT),
+        history=[reserved],
+        address=Address(**to.as_dict()),  # type: ignore[no-untyped-call]  # PynamoDB's
+        email=email or None,
+        payment_provider=settings.PAYMENT_PROVIDER or None,
+        queue_name=str(Status.AWAITING_PAYMENT),
+        month_name=localtime(at).strftime("%Y-%m"),
+    )
+
+
+def _order_line(line: CartLineView) -> OrderLine:
+    return OrderLine(  # type: ignore[no-untyped-call]  # PynamoDB's
+        book_id=line.book_id,
+        name=line.title,
+        author=line.book.author if line.book else "",
+        cover=line.book.cover if line.book else None,
+        price=line.price,
+        quantity=line.quantity,
+    )
+
+
+# Paying.
+
+
+def confirm(*, customer_id: str, order_id: str, payment: Payment, at: datetime) -> Order:
+    """Place an order whose money has come: one GetItem and one transaction.
+
+    Each line of the cart that still is as it was ordered leaves the cart; one changed since
+    stays. The second time, and after webhook and return have raced, the order is returned as
+    it is. Money for an order that is cancelled by now, or money of another amount, is given back.
+
+    Raises ``OrderNotFoundError``, and ``ValueError`` for a payment that was not made.
+    """
+    if payment.state is not PaymentState.PAID:
+        msg = f"an order is confirmed by a payment that was made, this one is {payment.state}"
+        raise ValueError(msg)
+    return _take_money(get_order(customer_id, order_id), payment, at=at)
+
+
+def follow_payment(*, customer_id: str, order_id: str, at: datetime) -> Order:
+    """Ask the provider how an order's payment stands, and act on it; return the order as it is then.
+
+    Paid: the order is placed. Declined: the copies go back into stock. Unpaid: it waits on.
+    Raises ``OrderNotFoundError`` and ``payments.base.PaymentUnavailableError``.
+    """
+    order = get_order(customer_id, order_id)
+    if order.state not in (Status.AWAITING_PAYMENT, Status.CANCELLED):
+        return order  # the webhook was first
+    return _follow(order, payments.provider().payment_of(order_id), at=at)
+
+
+def receive_payment(*, payment: Payment, at: datetime) -> None:
+    """Act on what the provider's webhook tells; the second time changes nothing.
+
+    Money for an order that does not exist is given back, and is an error in the log.
+    """
+    order = find_order(payment.customer_id, payment.order_id)
+    if order is not None:
+        _follow(order, payment, at=at)
+    elif payment.state is PaymentState.PAID:
+        log.error("money came for an order that does not exist", extra={"order_id": payment.order_id})
+        payments.provider().refund(payment.order_id, payment.amount, key=payment.order_id)
+
+
+def _follow(order: Order, payment: Payment, *, at: datetime) -> Order:
+    if payment.state is PaymentState.PAID:
+        return _take_money(order, payment, at=at)
+    if payment.state is PaymentState.DECLINED:
+        return _release(order, by=BY_PAYMENT, reason=DECLINED, at=at)
+    return order
+
+
+def _take_money(order: Order, payment: Payment, *, at: datetime) -> Order:
+    for _round in range(ROUNDS):
+        match order.state:
+            case Status.AWAITING_PAYMENT if (payment.amount, payment.currency) == (
+                order.total,
+                order.currency,
+            ):
+                if _place(order, payment, at=at):
+                    log.info("an order was placed", extra={"order_id": order.order_id})
+                    return order
+            case Status.AWAITING_PAYMENT:
+                log.error("a payment is not the amount of its order", extra={"order_id": order.order_id})
+                if _cancel(order, by=BY_PAYMENT, reason=WRONG_AMOUNT, owing=True, at=at):
+                    return _give_back(order, payment, at=at)
+            case Status.CANCELLED:
+                log.warning("money came for a cancelled order", extra={"order_id": order.order_id})
+                return _give_back(order, payment, at=at)
+            case _:
+                return order  # taken before
+        order = get_order(order.customer_id, order.order_id)
+    raise OrderBusyError(_busy_sentence())
+
+
+def _place(order: Order, payment: Payment, *, at: datetime) -> bool:
+    """Make an order placed and take its lines out of the cart; tell whether it still awaited payment."""
+    lines = list(order.lines)
+    step = _Step(order, Status.PLACED, by=BY_PAYMENT, reason="", at=at)
+
+    def write_all() -> None:
+        with transaction() as write:
+            for line in lines:
+                drop_line(write, owner=order.customer_id, book_id=line.book_id, quantity=int(line.quantity))
+            step.write(write, Order.payment_reference.set(payment.reference))
+
+    for _round in range(ROUNDS):
+        try:
+            through_conflicts(write_all)
+        except TransactWriteError as error:
+            # Deletes come first in a transaction, updates last: the last code is the order's.
+            codes = cancellation_codes(error)
+            if CONDITION_FAILED not in codes:
+                raise
+            if codes[-1] == CONDITION_FAILED:
+                return False
+            # These lines have changed since: they stay, and the order is placed without them.
+            lines = [line for line, code in zip(lines, codes, strict=False) if code != CONDITION_FAILED]
+        else:
+            step.apply()
+            order.payment_reference = payment.reference
+            return True
+    raise OrderBusyError(_busy_sentence())
+
+
+# Cancelling: the copies go back, and money with them.
+
+
+def release(*, customer_id: str, order_id: str, reason: str, at: datetime, by: str = BY_SHOP) -> Order:
+    """Give up an order that was not paid: its copies go back into stock, once, and the cart stays.
+
+    The caller knows that no money will come: it was declined, or the payment is closed. An
+    order that no longer awaits payment is returned as it is. Raises ``OrderNotFoundError``.
+    """
+    return _release(get_order(customer_id, order_id), by=by, reason=reason, at=at)
+
+
+def _release(order: Order, *, by: str, reason: str, at: datetime) -> Order:
+    while order.state is Status.AWAITING_PAYMENT:
+        if _cancel(order, by=by, reason=reason, owing=False, at=at):
+            break
+        order = get_order(order.customer_id, order.order_id)
+    return order
+
+
+def cancel_order(
+    *, customer_id: str, order_id: str, at: datetime, by: str = BY_CUSTOMER, reason: str = ""
+) -> Order:
+    """Cancel an order that is not packed yet: stock back and money back, each exactly once.
+
+    ``by`` is ``customer`` or a member of staff, who may also cancel a packed one. When the
+    provider cannot be reached the order is cancelled all the same, and stands in the queue
+    ``cancelled`` until ``release_unpaid`` has given the money back. The second time returns
+    the cancelled order.
+
+    Raises ``OrderNotFoundError``, and ``TooLateError`` for an order that has gone too far.
+    """
+    allowed = CANCELLABLE_BY_CUSTOMER if by == BY_CUSTOMER else CANCELLABLE_BY_STAFF
+    order = get_order(customer_id, order_id)
+    for _round in range(ROUNDS):
+        if order.state in (Status.CANCELLED, Status.REFUNDED):
+            return _settle_now(order, at=at)
+        if order.state not in allowed:
+            raise TooLateError(
+                _("This order can no longer be cancelled: it is %(state)s.") % {"state": order.label.lower()}
+            )
+        owing = order.state is not Status.AWAITING_PAYMENT or _may_hold_money(order)
+        if _cancel(order, by=by, reason=reason, owing=owing, at=at):
+            log.info("an order was cancelled", extra={"order_id": order_id})
+            return _settle_now(order, at=at)
+        order = get_order(customer_id, order_id)
+    raise OrderBusyError(_busy_sentence())
+
+
+def _may_hold_money(order: Order) -> bool:
+    """Close an unpaid order's payment, and tell whether money had come already, or may have."""
+    try:
+        return payments.provider().close(order.order_id).state is PaymentState.PAID
+    except PaymentUnavailableError:
+        return True
+
+
+def _cancel(order: Order, *, by: str, reason: str, owing: bool, at: datetime) -> bool:
+    """Cancel an order and put its copies back; tell whether it still stood where it was read."""
+    step = _Step(order, Status.CANCELLED, by=by, reason=reason, owing=owing, at=at)
+    lines = list(order.lines)
+
+    def write_all() -> None:
+        with transaction() as write:
+            step.write(write, Order.lines.set(_marked(order, "cancelled")))
+            for line in lines:
+                catalogue.return_copies(write, book_id=line.book_id, copies=int(line.quantity))
+
+    for _round in range(ROUNDS):
+        try:
+            through_conflicts(write_all)
+        except TransactWriteError as error:
+            codes = cancellation_codes(error)
+            if CONDITION_FAILED not in codes:
+                raise
+            if codes[0] == CONDITION_FAILED:  # updates keep the order in which they were added
+                return False
+            # The catalogue no longer knows these books: there is no stock to put them back into.
+            lines = [line for line, code in zip(lines, codes[1:], strict=False) if code != CONDITION_FAILED]
+        else:
+            step.apply()
+            order.lines = _marked(order, "cancelled")
+            return True
+    raise OrderBusyError(_busy_sentence())
+
+
+def _marked(order: Order, status: str) -> list[OrderLine]:
+    """Return an order's lines with another status."""
+    return [
+        OrderLine(  # type: ignore[no-untyped-call]  # PynamoDB's
+            book_id=line.book_id,
+            name=line.name,
+            author=line.author,
+            cover=line.cover,
+            price=line.price,
+            quantity=line.quantity,
+            status=status,
+        )
+        for line in order.lines
+    ]
+
+
+def _settle_now(order: Order, *, at: datetime) -> Order:
+    """Settle at once what is owed; where the provider does not answer, it is left for later."""
+    if not order.queue_name:
+        return order
+    try:
+        return _settle(order, at=at)
+    except PaymentUnavailableError:
+        log.warning(
+            "a refund has to wait: the payment provider does not answer", extra={"order_id": order.order_id}
+        )
+        return order
+
+
+def _settle(order: Order, *, at: datetime) -> Order:
+    """Give back the money that the shop holds for a cancelled or returned order, if any."""
+    payment = payments.provider().close(order.order_id)
+    if payment.state in (PaymentState.PAID, PaymentState.REFUNDED):
+        return _give_back(order, payment, at=at)
+    _take_step(_Step(order, order.state, by=BY_PAYMENT, reason=NOTHING_PAID, at=at))
+    return order
+
+
+def _give_back(order: Order, payment: Payment, *, at: datetime) -> Order:
+    """Refund a payment, once, and say so in the order.
+
+    The order's id is the key by which the provider knows a second request for the same refund.
+    """
+    if payment.state is PaymentState.PAID:
+        payments.provider().refund(order.order_id, payment.amount, key=order.order_id)
+        log.info("a payment was refunded", extra={"order_id": order.order_id})
+    if not _take_step(_Step(order, Status.REFUNDED, by=BY_PAYMENT, reason="", at=at)):
+        return get_order(order.customer_id, order.order_id)  # another process said so first
+    return order
+
+
+# What the shop does by itself.
+
+
+@dataclass
+class Released:
+    """What became of the orders that waited too long."""
+
+    released: int = 0  # nothing was paid: stock went back
+    confirmed: int = 0  # money had come, unnoticed
+    settled: int = 0  # cancelled ones whose money went back, or never came
+    left: int = 0  # for the next round: the provider or a store did not answer
+
+    @property
+    def anything(self) -> bool:
+        """Whether there was anything to do."""
+        return bool(self.released or self.confirmed or self.settled or self.left)
+
+
+def release_unpaid(*, at: datetime) -> Released:
+    """Settle every order that nobody paid for ``UNPAID_ORDER_MINUTES``, and every refund that is due.
+
+    The provider is told to close the payment first, and answers whether money has come: from
+    then on none can. An order that was paid is placed, any other gives its copies back. Safe at any
+    time, in parallel and beside a payment of the same moment. One order's trouble is logged
+    and does not stop the others.
+    """
+    done = Released()
+    since = at - timedelta(minutes=settings.UNPAID_ORDER_MINUTES)
+    # An id is drawn before its order is made: the index's range holds all candidates, and a few more.
+    for listed in queued(Status.AWAITING_PAYMENT, drawn_before=since):
+        if listed.ordered_at <= since:
+            _attempt(listed, done, at=at)
+    for status in OWING:
+        for listed in queued(status):
+            _attempt(listed, done, at=at)
+    return done
+
+
+def _attempt(listed: Order, done: Released, *, at: datetime) -> None:
+    order = find_order(listed.customer_id, listed.order_id)
+    if order is None or not order.queue_name:
+        return  # the index is a moment behind
+    try:
+        if order.state is Status.AWAITING_PAYMENT:
+            _give_up(order, done, at=at)
+        elif order.state in OWING:
+            _settle(order, at=at)
+            done.settled += 1
+    except (PaymentError, OrderBusyError):
+        log.exception("an open order could not be settled", extra={"order_id": order.order_id})
+        done.left += 1
+
+
+def _give_up(order: Order, done: Released, *, at: datetime) -> None:
+    payment = payments.provider().close(order.order_id)
+    if payment.state is PaymentState.PAID:
+        _take_money(order, payment, at=at)
+        done.confirmed += 1
+    else:
+        reason = DECLINED if payment.state is PaymentState.DECLINED else ABANDONED
+        _release(order, by=BY_SHOP, reason=reason, at=at)
+        done.released += 1
+
+
+def advance_order(
+    *, customer_id: str, order_id: str, to: Status, by: str, at: datetime, reason: str = ""
+) -> Order:
+    """Move a paid order on: packed, shipped, delivered or returned. A returned one is refunded.
+
+    Already there, it is returned as it is. Raises ``TooLateError`` where the state may not
+    follow, ``OrderNotFoundError``.
+    """
+    if to not in (Status.PACKED, Status.SHIPPED, Status.DELIVERED, Status.RETURNED):
+        msg = f"no step that staff take: {to}"
+        raise ValueError(msg)
+    for _round in range(ROUNDS):
+        order = get_order(customer_id, order_id)
+        if order.state is to:
+            return _settle_now(order, at=at)
+        if not may_become(order.state, to):
+            raise TooLateError(
+                _("An order that is %(state)s cannot take this step.") % {"state": order.label.lower()}
+            )
+        returned = to is Status.RETURNED
+        extra = [Order.lines.set(_marked(order, "returned"))] if returned else []
+        if _take_step(_Step(order, to, by=by, reason=reason, owing=returned, at=at), *extra):
+            return _settle_now(order, at=at) if returned else order
+    raise OrderBusyError(_busy_sentence())
+
+
+class _Step:
+    """One step in an order's life: the write that takes it, and the same on the order in hand."""
+
+    def __init__(
+        self, order: Order, to: Status, *, by: str, reason: str, at: datetime, owing: bool = False
+    ) -> None:
+        if to is not order.state and not may_become(order.state, to):
+            msg = f"an order that is {order.state} cannot become {to}"
+            raise ValueError(msg)
+        self.order = order
+        self.to = to
+        self.was = order.state
+        self.queue = str(to) if to in OPEN or (to in OWING and owing) else None
+        self.change = StatusChange(status=str(to), at=at, by=by, reason=reason)  # type: ignore[no-untyped-call]  # PynamoDB's
+
+    @property
+    def actions(self) -> list[Action]:
+        return [
+            Order.status.set(str(self.to)),
+            Order.history.set(Order.history.append([self.change])),
+            Order.version.add(1),
+            Order.queue_name.set(self.queue) if self.queue else Order.queue_name.remove(),
+        ]
+
+    def write(self, write: TransactWrite, *extra: Action) -> None:
+        """Add the step to a transaction; it fails when the order is no longer where it was."""
+        write.update(
+            Order(self.order.customer_id, self.order.order_id),
+            actions=[*self.actions, *extra],
+            condition=Order.status == str(self.was),
+        )
+
+    def apply(self) -> None:
+        """Take the step on the order in hand too, which saves reading it again."""
+        self.order.status = str(self.to)
+        self.order.history = [*self.order.history, self.change]
+        self.order.version = int(self.order.version) + 1
+        self.order.queue_name = self.queue
+
+
+def _take_step(step: _Step, *extra: Action) -> bool:
+    """Take a step that concerns the order alone; tell whether it still was where it was read."""
+    queue = step.order.queue_name
+    condition = Order.status == str(step.was)
+    if step.to is step.was:  # only leaves the queue: the second to say so is too late
+        condition &= Order.queue_name == queue
+    try:
+        through_conflicts(
+            lambda: Order(step.order.customer_id, step.order.order_id).update(
+                [*step.actions, *extra], condition=condition
+            )
+        )
+    except UpdateError as error:
+        if is_condition_failure(error):
+            return False
+        raise
+    step.apply()
+    return True
+
+
+# What customers do with their orders.
+
+
+def start_payment(*, customer_id: str, order_id: str, return_url: str) -> str:
+    """Return the provider's page for an order that awaits payment; the same one each time.
+
+    Raises ``OrderNotFoundError``, ``TooLateError`` when it no longer does, and
+    ``payments.base.PaymentError``.
+    """
+    order = get_order(customer_id, order_id)
+    if not order.may_be_paid:
+        raise TooLateError(
+            _("This order does not await payment: it is %(state)s.") % {"state": order.label.lower()}
+        )
+    return payments.provider().start(order, return_url)
+
+
+def buy_again(*, customer_id: str, order_id: str, at: datetime) -> AddedBooks:
+    """Put an order's books into the cart, as many copies each, as far as they are sold today.
+
+    Raises ``OrderNotFoundError`` and ``cart.errors.CartBusyError``.
+    """
+    order = get_order(customer_id, order_id)
+    return add_books(
+        owner=customer_id, wanted={line.book_id: int(line.quantity) for line in order.lines}, at=at
+    )
+
+
+def rate_from_order(*, order: Order, book_id: str, stars: int, title: str, text: str, at: datetime) -> None:
+    """Rate a book that this order holds; a second rating replaces the first.
+
+    Raises ``catalog.errors.NotBoughtError`` unless the order is paid and neither cancelled nor
+    returned, and what ``catalog.services.rate_book`` raises.
+    """
+    if not holds(order, book_id):
+        raise NotBoughtError
+    catalogue.rate_book(
+        book_id=book_id,
+        customer_id=order.customer_id,
+        order_id=order.order_id,
+        stars=stars,
+        title=title,
+        text=text,
+        at=at,
+    )
+
+
+def erase_customer(*, customer_id: str, at: datetime) -> None:
+    """Take name, address and e-mail out of a customer's orders; what was sold stays on record.
+
+    The second time there is nothing to take out. Raises ``ErasureRefusedError``, before anything is
+    changed, while an order is still under way: it could not be delivered or refunded.
+    """
+    orders = list(all_orders_of(customer_id))
+    if any(order.queue_name for order in orders):
+        raise ErasureRefusedError(
+            _("You have an order under way. Please wait until it is delivered, or cancel it first.")
+        )
+    nobody = Address(name="", line1="", city="", postcode="", country="")  # type: ignore[no-untyped-call]  # PynamoDB's
+    for order in orders:
+        if not order.email and not order.address.name:
+            continue
+        step = _Step(order, order.state, by=BY_CUSTOMER, reason=ERASED, at=at)
+        order.update([*step.actions, Order.email.remove(), Order.address.set(nobody)])
+
+
+def _busy_sentence() -> str:
+    return _("Many people are buying these books right now. Please try again in a moment.")
