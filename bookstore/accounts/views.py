@@ -1,6 +1,8 @@
 """Signing in and out, and the customer's account."""
 
+from dataclasses import replace
 from http import HTTPStatus
+from typing import cast
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -189,7 +191,9 @@ def sign_in_failed(request: HttpRequest) -> HttpResponse:
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
     """Show the profile: e-mail address, addresses, and what can be done with the account."""
-    customer = selectors.get_customer(_customer_id(request))
+    user = _user(request)
+    # The address that this sign-in was for; another browser's may have come later.
+    customer = replace(selectors.get_customer(user.customer_id), email=user.email)
     context = {"customer": customer, "addresses_kept": services.ADDRESSES_KEPT}
     return render(request, "accounts/account.html", context)
 
@@ -296,8 +300,13 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
     return _see(oidc.logout_url())
 
 
+def _user(request: HttpRequest) -> User:
+    """Return whom ``login_required`` let in."""
+    return cast("User", request.user)
+
+
 def _customer_id(request: HttpRequest) -> str:
-    return str(request.user.pk)
+    return _user(request).customer_id
 
 
 def _address_page(request: HttpRequest, form: AddressForm, key: str = "") -> HttpResponse:

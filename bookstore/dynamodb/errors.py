@@ -23,9 +23,20 @@ TRANSIENT_CODES = frozenset(
 )
 
 
+def response_code(error: PynamoDBException) -> str | None:
+    """Return the code of DynamoDB's answer; ``None`` when there was no answer.
+
+    PynamoDB's own ``cause_response_code`` fails on a connection that was cut: botocore then
+    has a ``response`` that is ``None``.
+    """
+    answer = getattr(error.cause, "response", None) or {}
+    code: str | None = answer.get("Error", {}).get("Code")
+    return code
+
+
 def is_condition_failure(error: PynamoDBException) -> bool:
     """Tell whether one conditional write was refused because its condition did not hold."""
-    return error.cause_response_code == "ConditionalCheckFailedException"
+    return response_code(error) == "ConditionalCheckFailedException"
 
 
 def cancellation_codes(error: TransactWriteError) -> list[str | None]:
@@ -34,7 +45,7 @@ def cancellation_codes(error: TransactWriteError) -> list[str | None]:
     The order is PynamoDB's: condition checks, deletes, puts, updates, each in the order
     added. Empty when the whole request failed for another reason, such as a time-out.
     """
-    if error.cause_response_code != "TransactionCanceledException":
+    if response_code(error) != "TransactionCanceledException":
         return []
     return [reason.code if reason else None for reason in error.cancellation_reasons]
 
@@ -45,7 +56,7 @@ def is_transient(error: BaseException) -> bool:
         reasons = {code for code in codes if code}
         return bool(reasons & TRANSIENT_CODES) and CONDITION_FAILED not in reasons
     if isinstance(error, PynamoDBException):
-        code = error.cause_response_code
+        code = response_code(error)
         return code in TRANSIENT_CODES if code else isinstance(error.cause, BotoCoreError)
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code") in TRANSIENT_CODES
