@@ -4,17 +4,16 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import batched
+from itertools import batched, chain
 from typing import Any
 
 import redis
 
 from bookstore.streams.errors import UnprojectableError
-from bookstore.streams.records import plain_image
 from catalog.selectors import book_images
 from leaderboard import counting, ranking
 from leaderboard.counting import Rating, Sale
-from orders.selectors import all_orders
+from orders.selectors import order_images
 
 logger = logging.getLogger(__name__)
 
@@ -58,17 +57,15 @@ def _fill(generation: str, entries: Iterable[Sale | Rating], progress: Callable[
 
 
 def _sales(rebuilt: Rebuilt) -> Iterator[Sale]:
-    for order in all_orders():
+    for image in chain.from_iterable(order_images()):
         rebuilt.orders += 1
-        image = plain_image(order.serialize())
         yield from _counted(counting.sale_of, image, rebuilt, named=f"order {image.get('orderId')}")
 
 
 def _ratings(rebuilt: Rebuilt) -> Iterator[Rating]:
-    for page in book_images():
-        for image in page:
-            rebuilt.books += 1
-            yield from _counted(counting.rating_of, image, rebuilt, named=f"book {image.get('id')}")
+    for image in chain.from_iterable(book_images()):
+        rebuilt.books += 1
+        yield from _counted(counting.rating_of, image, rebuilt, named=f"book {image.get('id')}")
 
 
 def _counted[Entry](

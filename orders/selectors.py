@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookstore.accounts.selectors import PostalAddress
 from bookstore.dynamodb.pages import Page, query_page
+from bookstore.streams.records import plain_image
 from orders.errors import OrderNotFoundError
 from orders.ids import first_id_of, is_order_id
 from orders.models import Order
@@ -111,3 +113,18 @@ def queued(status: Status, *, drawn_before: datetime | None = None) -> Iterator[
 def all_orders_of(customer_id: str) -> Iterator[Order]:
     """Return every order of a customer, for export and erasure; paged, not for a request path."""
     return iter(Order.query(customer_id, consistent_read=True))
+
+
+def order_images() -> Iterator[list[dict[str, Any]]]:
+    """Return every order as a stream record would show it, a scanned page at a time, read consistently.
+
+    For rebuilds; nothing that a visitor waits for may call it.
+    """
+    connection = Order._get_connection()  # noqa: SLF001 - raw items, so that a broken one stops nobody
+    start: Any = None  # a key, whatever PynamoDB's annotation says
+    while True:
+        answer = connection.scan(exclusive_start_key=start, consistent_read=True)
+        yield [plain_image(item) for item in answer["Items"]]
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return
