@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
 from bookstore.accounts.models import CustomerItem, SavedAddress
+from bookstore.countries import country_name
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class PostalAddress:
     def lines(self) -> list[str]:
         """The address as it is written on an envelope, without the empty lines."""
         town = " ".join(part for part in (self.city, self.postcode) if part)
-        return [line for line in (self.name, self.line1, self.line2, town, self.region, self.country) if line]
+        country = country_name(self.country)
+        return [line for line in (self.name, self.line1, self.line2, town, self.region, country) if line]
 
     def as_dict(self) -> dict[str, str]:
         """Return the values by the names that the address form uses."""
