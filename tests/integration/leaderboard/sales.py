@@ -1,0 +1,75 @@
+"""Orders placed through the shop's own services, without the browser and the provider's page."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bookstore.streams.handler import handler
+from cart.services import add_to_cart
+from leaderboard import ranking
+from orders import services as ordering
+from orders.ids import draw_order_id
+from orders.models import Order
+from orders.payments.base import Payment, PaymentState
+from tests import factories
+
+_customers = itertools.count(1)
+
+
+def reserve(copies: dict[str, int], *, customer_id: str = "", at: datetime | None = None) -> Order:
+    at = at or datetime.now(UTC)
+    customer_id = customer_id or f"buyer-{next(_customers)}"
+    for book_id, quantity in copies.items():
+        add_to_cart(
+            owner=customer_id, book_id=book_id, quantity=quantity, seen_price=None, at=at, guest=False
+        )
+    return ordering.reserve(
+        customer_id=customer_id,
+        email="reader@example.com",
+        order_id=draw_order_id(at=at),
+        agreed_total=sum(7_99 * quantity for quantity in copies.values()) / factories.Decimal(100),
+        address=factories.ADDRESS,
+        at=at,
+    )
+
+
+def sell(copies: dict[str, int], *, customer_id: str = "", at: datetime | None = None) -> Order:
+    """Place a paid order for books that cost 7.99 each."""
+    at = at or datetime.now(UTC)
+    order = reserve(copies, customer_id=customer_id, at=at)
+    payment = Payment(
+        order.order_id, order.customer_id, PaymentState.PAID, order.total, order.currency, "pay-1"
+    )
+    return ordering.confirm(
+        customer_id=order.customer_id, order_id=order.order_id, payment=payment, at=at + timedelta(seconds=1)
+    )
+
+
+def deliver(*records: dict[str, Any]) -> list[str]:
+    """Give records to the handler as one batch; return the sequence numbers of those to come again."""
+    return [each["itemIdentifier"] for each in handler({"Records": list(records)}, None)["batchItemFailures"]]
+
+
+def copies_sold() -> dict[str, int]:
+    """What Redis has counted of all time."""
+    return dict(ranking.bestselling(wanted=100))
+
+
+def everything_in_redis() -> dict[str, Any]:
+    """The generation that is read, whole, under names without its number."""
+    client = ranking._patient()
+    generation = client.get(ranking.GENERATION) or "0"
+    root = f"{{lb}}:{generation}:"
+    found: dict[str, Any] = {}
+    for key in client.scan_iter(match=root.replace("{", "[{]") + "*"):
+        name = key.removeprefix(root)
+        kind = client.type(key)
+        if kind == "zset":
+            found[name] = client.zrange(key, 0, -1, withscores=True)
+        elif kind == "hash":
+            found[name] = client.hgetall(key)
+        elif kind == "set":
+            found[name] = client.smembers(key)
+        else:
+            found[name] = client.get(key)
+    return found

@@ -1,0 +1,189 @@
+"""What the pages show: periods, ranks, titles, and a Redis that is away."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.conf import LazySettings
+from django.utils import timezone
+
+from catalog import services as catalogue
+from leaderboard import ranking, selectors
+from leaderboard.counting import Sale
+from orders import services as ordering
+from orders.states import Status
+from tests import factories
+from tests.integration.leaderboard.sales import copies_sold, reserve, sell
+from tests.wire import Wire
+
+type PumpAll = Callable[[], int]
+
+
+@pytest.fixture
+def today() -> date:
+    return timezone.localdate()
+
+
+def shown(period: str = "all", *, limit: int = 20, today: date | None = None) -> list[tuple[int, str, int]]:
+    ranked = selectors.bestsellers(period=period, limit=limit, today=today or timezone.localdate())
+    assert ranked is not None
+    return [(entry.rank, entry.book.id, entry.copies) for entry in ranked]
+
+
+def test_a_paid_order_is_on_the_bestsellers(pump: PumpAll, now: datetime) -> None:
+    factories.book("Emma", book_id="emma")
+    factories.book("Persuasion", book_id="persuasion")
+    reserve({"persuasion": 9}, at=now)  # nobody has paid for these
+    sell({"emma": 3, "persuasion": 1}, at=now)
+    pump()
+
+    assert shown() == shown("week") == shown("month") == [(1, "emma", 3), (2, "persuasion", 1)]
+
+
+def test_a_cancelled_order_counts_no_longer(pump: PumpAll, now: datetime) -> None:
+    factories.book("Emma", book_id="emma")
+    order = sell({"emma": 3}, at=now)
+    pump()
+    ordering.cancel_order(customer_id=order.customer_id, order_id=order.order_id, at=now)
+    pump()
+
+    assert shown() == shown("week") == []
+
+
+def test_a_removed_order_counts_no_longer(pump: PumpAll, now: datetime) -> None:
+    factories.book("Emma", book_id="emma")
+    order = sell({"emma": 3}, at=now)
+    sell({"emma": 1}, at=now)
+    pump()
+    order.delete()
+    pump()
+
+    assert shown() == [(1, "emma", 1)]
+
+
+def test_orders_of_a_customer_who_was_forgotten_stay_counted(pump: PumpAll, now: datetime) -> None:
+    factories.book("Emma", book_id="emma")
+    order = sell({"emma": 3}, customer_id="c-1", at=now)
+    for step in (Status.PACKED, Status.SHIPPED, Status.DELIVERED):
+        ordering.advance_order(customer_id="c-1", order_id=order.order_id, to=step, by="staff", at=now)
+    pump()
+    ordering.erase_customer(customer_id="c-1", at=now)
+    pump()
+
+    assert shown() == shown("week") == [(1, "emma", 3)]
+
+
+def test_week_and_month_look_back_over_the_shops_days(today: date) -> None:
+    for back in (0, 6, 7, 29, 30):
+        factories.book(book_id=f"{back}-days-ago")
+        ranking.count_sale(
+            Sale(f"o-{back}", 1, today - timedelta(days=back), {f"{back}-days-ago": 10 + back})
+        )
+
+    assert [book for _, book, _ in shown("week")] == ["6-days-ago", "0-days-ago"]
+    assert [book for _, book, _ in shown("month")] == [
+        "29-days-ago",
+        "7-days-ago",
+        "6-days-ago",
+        "0-days-ago",
+    ]
+    assert len(shown("all")) == 5
+    assert shown("week", today=today + timedelta(days=7)) == []
+
+
+def test_an_order_counts_on_the_shops_day_and_not_on_utcs(pump: PumpAll, settings: LazySettings) -> None:
+    settings.COUNTED_SALES_DAYS = 36_500
+    factories.book("Emma", book_id="emma")
+    sell({"emma": 1}, at=datetime(2026, 7, 1, 23, 30, tzinfo=UTC))  # half past midnight in London
+    pump()
+
+    assert dict(ranking.bestselling(wanted=9, days=[date(2026, 7, 2)])) == {"emma": 1}
+    assert dict(ranking.bestselling(wanted=9, days=[date(2026, 7, 1)])) == {}
+
+
+def test_an_unknown_period_is_a_mistake(today: date) -> None:
+    with pytest.raises(KeyError):
+        selectors.bestsellers(period="century", today=today)
+
+
+def test_a_withdrawn_book_leaves_both_lists_and_the_next_move_up(pump: PumpAll, now: datetime) -> None:
+    for number in range(1, 6):
+        factories.book(book_id=f"b-{number}", prior_rating=factories.Decimal(number))
+    sell({f"b-{number}": number for number in range(1, 6)}, at=now)
+    pump()
+    catalogue.withdraw_book(book_id="b-5", at=now)
+
+    before_the_stream = [book for _, book, _ in shown(limit=3)]
+    pump()
+
+    assert before_the_stream == [book for _, book, _ in shown(limit=3)] == ["b-4", "b-3", "b-2"]
+    assert [entry.book.id for entry in selectors.top_rated(limit=3) or ()] == ["b-4", "b-3", "b-2"]
+
+    catalogue.bring_back_book(book_id="b-5", at=now)
+    pump()
+    assert [book for _, book, _ in shown(limit=3)] == ["b-5", "b-4", "b-3"]
+
+
+def test_books_that_the_catalogue_does_not_know_leave_no_gap(today: date) -> None:
+    factories.book("Emma", book_id="emma")
+    ranking.count_sale(Sale("o-1", 1, today, {f"unknown-{number}": 50 for number in range(60)} | {"emma": 1}))
+
+    assert shown(limit=5) == [(1, "emma", 1)]
+
+
+def test_the_top_rated_follow_the_readers_and_say_whose_rating_it_is(pump: PumpAll, now: datetime) -> None:
+    factories.book("Emma", book_id="emma", prior_rating=factories.Decimal("4.00"))
+    factories.book("Persuasion", book_id="persuasion", prior_rating=factories.Decimal("4.10"))
+    factories.book("Unrated", book_id="unrated", prior_rating=None)
+    pump()
+    before = selectors.top_rated()
+    for reader in ("c-1", "c-2", "c-3"):
+        order = sell({"emma": 1}, customer_id=reader, at=now)
+        catalogue.rate_book(book_id="emma", customer_id=reader, order_id=order.order_id, stars=5, at=now)
+    pump()
+    after = selectors.top_rated()
+
+    assert [(entry.rank, entry.book.id, entry.by_readers) for entry in before or ()] == [
+        (1, "persuasion", False),
+        (2, "emma", False),
+    ]
+    assert [(entry.rank, entry.book.id, entry.by_readers) for entry in after or ()] == [
+        (1, "emma", True),
+        (2, "persuasion", False),
+    ]
+    assert after
+    assert after[0].rating == after[0].book.rating == factories.Decimal("4.38")  # (5 * 4.00 + 15) / 8
+
+
+def test_each_list_costs_two_calls(wire: Wire, pump: PumpAll, now: datetime, today: date) -> None:
+    for number in range(1, 31):
+        factories.book(book_id=f"b-{number}", prior_rating=factories.Decimal("4.00"))
+    sell({f"b-{number}": 1 for number in range(1, 31)}, at=now)
+    pump()
+    catalogue.withdraw_book(book_id="b-9", at=now)
+    for period in selectors.PERIODS:
+        with wire.count() as calls:
+            assert len(selectors.bestsellers(period=period, today=today) or ()) == 20
+        assert (calls.redis, calls.dynamodb, calls.total) == (1, 1, 2)
+    with wire.count() as calls:
+        assert len(selectors.top_rated() or ()) == 20
+    assert (calls.redis, calls.dynamodb, calls.total) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("trouble", ["refuse", "stall"])
+def test_with_redis_away_there_is_no_list_and_one_warning_and_no_long_wait(
+    wire: Wire, today: date, trouble: str, settings: LazySettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "leaderboard")
+    for ask in (lambda: selectors.bestsellers(today=today), selectors.top_rated):
+        caplog.clear()
+        with getattr(wire.redis, trouble)():
+            began = time.monotonic()
+            assert ask() is None
+            waited = time.monotonic() - began
+        assert waited < 3 * settings.REDIS_TIMEOUT_SECONDS  # a busy machine wakes late
+        assert len(caplog.records) == 1
+        assert "out of reach" in caplog.text
+    assert copies_sold() == {}
