@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _open_standard_files() -> None:
     """Give 0, 1 and 2 something to stand for, so that no socket or log gets one of these numbers."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - standard error
-        pass
+        os.set_inheritable(descriptor, True)
     os.close(descriptor)
 
 

@@ -27,7 +27,7 @@ from bookstore.devstack import environment, stores
 from bookstore.devstack.cloud import PASSWORD, READER, STAFF, Cloud
 from bookstore.devstack.journal import COUNTED, Journal, loss
 from bookstore.devstack.stores import LOOPBACK, ROOT, Store, StoreFailedError
-from bookstore.devstack.terminal import Log, is_terminal, loudly, say
+from bookstore.devstack.terminal import Log, Terminal, is_terminal, loudly, say
 
 LOOK_SECONDS = 0.2  # between looks at the programs and their logs
 JOURNAL_SECONDS = 15.0  # between entries in the journal of what is not saved
@@ -35,7 +35,6 @@ READY_SECONDS = 60.0  # for the web server to answer
 ENDING_SECONDS = 20.0  # for a shop of the same folder that is just ending
 PROGRAM_STOP_SECONDS = 5.0
 AWS_STOP_SECONDS = 120.0  # it writes its whole state; 20,000 books take a few seconds
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ShopError(RuntimeError):
@@ -65,6 +64,12 @@ class Shop:
     _stores: list[Store] = field(default_factory=list)
     _programs: list[Program] = field(default_factory=list)
     _watchman: "_Watchman | None" = None
+    _terminal: Terminal = field(default_factory=Terminal)
+    _parent: int = field(default_factory=os.getppid)
+    # As nohup asks it to.
+    _outlives_terminal: bool = field(
+        default_factory=lambda: signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    )
 
     @property
     def env_file(self) -> Path:
@@ -78,8 +83,7 @@ class Shop:
         """
         port = environment.chosen_port()
         lock = _lock(self.folder)
-        for number in _SIGNALS:
-            signal.signal(number, self._hear)
+        self._listen()
         journal = Journal(self.folder / "unsaved.json")
         self._watchman = _Watchman(lock)
         code = 0
@@ -136,7 +140,7 @@ class Shop:
         return cloud, pool
 
     def _step(self, what: str) -> None:
-        if self._told:
+        if self._is_told():
             raise _Told
         say(f"  {what} …")
 
@@ -198,7 +202,7 @@ class Shop:
             self._watchman.watch(process.pid)
         try:
             while process.poll() is None:
-                if self._told:
+                if self._is_told():
                     raise _Told
                 self._check_stores()
                 time.sleep(LOOK_SECONDS / 4)
@@ -247,7 +251,7 @@ class Shop:
         ]
         deadline = time.monotonic() + READY_SECONDS
         while wanted:
-            if self._told:
+            if self._is_told():
                 raise _Told
             self._check()
             if time.monotonic() > deadline:
@@ -276,18 +280,13 @@ class Shop:
     # Staying open
 
     def _keep_open(self, note: Callable[[], None]) -> None:
-        started_by_make = "MAKELEVEL" in os.environ
-        parent = os.getppid()
         next_note = time.monotonic() + JOURNAL_SECONDS
-        while not self._told:
+        while not self._is_told():
             time.sleep(LOOK_SECONDS)
             if is_terminal():
                 for program in self._programs:
                     program.log.show()
             self._check()
-            if started_by_make and os.getppid() != parent:
-                say("make is gone, so the shop closes.")
-                return
             if time.monotonic() > next_note:
                 try:
                     note()
@@ -317,9 +316,25 @@ class Shop:
                     f" shop closes. Its log is {program.log.file}; `make run` starts everything again."
                 )
 
+    # Being told to close
+
+    def _listen(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._hear)
+        if not self._outlives_terminal:
+            signal.signal(signal.SIGHUP, self._hear)
+
     def _hear(self, _number: int, _frame: FrameType | None) -> None:
-        """Remember that somebody asked for the end; whatever is under way is left at its next step."""
+        """Remember that somebody asked for the end; what is under way is left at its next step."""
         self._told = True
+
+    def _is_told(self) -> bool:
+        """Tell whether somebody asked for the end: by a signal, by closing the terminal, by killing make."""
+        if not self._outlives_terminal:
+            self._told |= self._terminal.is_closed()
+        if "MAKELEVEL" in os.environ:
+            self._told |= os.getppid() != self._parent
+        return self._told
 
     # Closing
 

@@ -1,6 +1,7 @@
 """How the supervisor speaks to the person who started it."""
 
 import os
+import select
 import sys
 from pathlib import Path
 
@@ -21,6 +22,24 @@ def say(text: str = "") -> None:
         print(text, flush=True)
     except (OSError, ValueError):  # closed, at our end or at the other
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - stays open until the process ends
+
+
+class Terminal:
+    """The terminal from which the shop was started, if there was one."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        for descriptor in (0, 1, 2):
+            if os.isatty(descriptor):
+                self._poll.register(descriptor, 0)  # a hang-up is always told
+
+    def is_closed(self) -> bool:
+        """Tell whether it was closed.
+
+        The kernel sends SIGHUP to the first process on a terminal alone. Where that is make, as
+        in `xterm -e make run`, it waits for us instead of passing it on.
+        """
+        return bool(self._poll.poll(0))
 
 
 def loudly(text: str) -> str:
