@@ -203,7 +203,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @login_required
 def add_address(request: HttpRequest) -> HttpResponse:
     """Keep another address."""
-    form = AddressForm(request.POST or None)
+    form = AddressForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             services.add_address(customer_id=_customer_id(request), address=form.address)
@@ -274,7 +274,7 @@ def export(request: HttpRequest) -> HttpResponse:
 @login_required
 def erase(request: HttpRequest) -> HttpResponse:
     """Ask whether the account shall go, and let it go."""
-    form = ErasureForm(request.POST or None)
+    form = ErasureForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             services.erase_customer(customer_id=_customer_id(request), at=timezone.now())

@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 import requests
+from django.conf import settings as shop_settings
 from django.http import HttpResponse
 from django.test import Client
 
@@ -97,9 +98,7 @@ class Browser:
     @property
     def session(self) -> str:
         """The session cookie's value; empty without one."""
-        from django.conf import settings
-
-        cookie = self.shop.cookies.get(settings.SESSION_COOKIE_NAME)
+        cookie = self.shop.cookies.get(shop_settings.SESSION_COOKIE_NAME)
         return cookie.value if cookie else ""
 
     def is_signed_in(self) -> bool:
@@ -118,8 +117,3 @@ def browser() -> Browser:
 @pytest.fixture
 def another_browser() -> Callable[[], Browser]:
     return Browser
-
-
-def asked(address: str) -> dict[str, str]:
-    """Return an address's query."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
