@@ -33,9 +33,10 @@ lint-format: .venv/installed
 lint-types: .venv/installed
 	@ENV_FILE=.env.example .venv/bin/mypy bookstore catalog cart orders leaderboard manage.py
 lint-rooms: .venv/installed
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 lint-templates: .venv/installed
-	@.venv/bin/python -m bookstore.devstack.lint_templates
+	@find templates -name '*.html' -exec .venv/bin/djade --check --target-version 6.1 {} +
+	@.venv/bin/djlint templates --lint --quiet
 lint-deployment: .venv/installed
 	@ENV_FILE=.env.example .venv/bin/python manage.py check --deploy --fail-level WARNING
 

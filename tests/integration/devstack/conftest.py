@@ -1,0 +1,155 @@
+"""The local shop as a person has it: started as a program, in a folder of its own."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bookstore.devstack.stores import free_port
+
+ROOT = Path(__file__).resolve().parents[3]
+OPENING_SECONDS = 150
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs them all: they share one prepared shop."""
+    for item in items:
+        if Path(item.path).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group("devstack"))
+
+
+@pytest.fixture(autouse=True)
+def empty_stores() -> None:
+    """Need no stores of the test process: the shop brings its own."""
+
+
+def environment(folder: Path, port: int, **others: str) -> dict[str, str]:
+    """What a person's shell has, and not the settings of the tests."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"HOME", "LANG", "PATH", "TMPDIR", "USER"} or name.startswith(("PYENV", "LC_"))
+    }
+    return {**kept, "DEVSTACK_FOLDER": str(folder), "PORT": str(port), **others}
+
+
+@dataclass
+class LocalShop:
+    """`python -m bookstore.devstack run`, and what it said."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    seconds: float = 0.0  # it took to open
+
+    @property
+    def said(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        pairs = re.findall(r"^(\w+)='(.*)'$", (self.folder / "env").read_text(), re.MULTILINE)
+        return {name: value.replace("\\'", "'").replace("\\\\", "\\") for name, value in pairs}
+
+    def wait_until_open(self) -> "LocalShop":
+        started = time.monotonic()
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if "to stop" in line:
+                self.seconds = time.monotonic() - started
+                return self
+        raise AssertionError(f"the shop did not open (exit code {self.process.wait()}):\n{self.said}")
+
+    def wait_until_closed(self) -> int:
+        assert self.process.stdout
+        self.lines += self.process.stdout.readlines()
+        return self.process.wait(60)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait_until_closed()
+
+    def manage(self, *arguments: str) -> str:
+        """Run manage.py as in a second terminal."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=environment(self.folder, self.port, ENV_FILE=str(self.folder / "env")),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def ask(self, code: str) -> Any:
+        """Run Python inside the shop; return what it leaves in `answer`."""
+        printed = self.manage(
+            "shell", "--no-imports", "-c", f"{code}\nimport json; print('answer', json.dumps(answer))"
+        )
+        return json.loads(printed.rpartition("answer ")[2])
+
+    def processes(self) -> dict[int, str]:
+        """Every process that belongs to this shop, whoever its parent is now."""
+        mark = f"DEVSTACK_FOLDER={self.folder}\0".encode()
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                if mark in (entry / "environ").read_bytes() + b"\0":
+                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue  # it has ended
+        return found
+
+    def processes_left(self, *, seconds: float = 20.0) -> dict[int, str]:
+        """What is still there after it had time to end."""
+        deadline = time.monotonic() + seconds
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return left
+
+
+@pytest.fixture(scope="module")
+def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., LocalShop]]:
+    """Open the shop in a folder; whatever is left of it is ended after the module."""
+    shops: list[LocalShop] = []
+
+    def opened(
+        folder: Path, *, port: int = 0, wait: bool = True, terminal: int | None = None, **others: str
+    ) -> LocalShop:
+        port = port or free_port()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bookstore.devstack", "run"],
+            cwd=ROOT,
+            env=environment(folder, port, **others),
+            stdin=terminal or subprocess.DEVNULL,
+            stdout=terminal or subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        shop = LocalShop(folder, port, process)
+        shops.append(shop)
+        return shop if terminal or not wait else shop.wait_until_open()
+
+    yield opened
+    for shop in shops:
+        for pid in shop.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        shop.process.wait(10)
+        if shop.process.stdout:
+            shop.process.stdout.close()
