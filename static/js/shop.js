@@ -13,9 +13,10 @@
     }
   });
 
-  /* An error page takes the place of the page's main part: readers of the screen are led there. */
+  /* Where the focus went with what was taken away, it goes to what took its place: a part of the
+     page, or an error page's main part. Screen readers go on from there. */
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.elt.id === "main") {
+    if (document.activeElement === document.body && event.detail.elt.hasAttribute("tabindex")) {
       event.detail.elt.focus({ preventScroll: true });
     }
   });
