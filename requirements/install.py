@@ -62,7 +62,7 @@ def main(folder: Path, requirements: Path) -> None:
     if _run(command, log=log, saying=f"Installing up to {count} packages into {folder}"):
         if UNREACHABLE.search(log.read_text(errors="replace")):
             raise InstallError(
-                "The package index could not be reached: check this machine's network, or pip's settings such as"
+                "The packages could not be fetched: check this machine's network, or pip's settings such as"
                 f" PIP_INDEX_URL, and run make again (pip's own words are in {log})."
             )
         raise InstallError(f"pip could not install the packages of {requirements}; {log} says why.")

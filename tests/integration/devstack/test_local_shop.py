@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from bookstore.devstack.stores import LOOPBACK
-
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 ADD_TO_CART = """
@@ -79,7 +77,7 @@ def listening_addresses(pids) -> set[str]:
     for pid in pids:
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             try:
-                sockets.add(os.readlink(descriptor))
+                sockets.add(str(descriptor.readlink()))
             except OSError:
                 continue
     found = set()
