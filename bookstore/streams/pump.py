@@ -30,7 +30,11 @@ from bookstore.streams.handler import BatchResponse, handler
 logger = logging.getLogger(__name__)
 
 BATCH = 100  # records; Lambda's own default
-IDLE_SECONDS = 0.25  # between looks at streams that had nothing new
+# Between looks at streams that have nothing new: longer each time, so that an idle pump costs
+# next to nothing, and never so long that anyone who placed an order would notice.
+IDLE_STEP_SECONDS = 0.1
+LONGEST_IDLE_SECONDS = 0.5
+AWAY_SECONDS = 1.0  # between looks for stores that cannot be reached
 REFRESH_SECONDS = 30.0  # between looks for new shards; iterators, good for 15 minutes, are renewed too
 FIRST_PAUSE_SECONDS = 0.2  # before a refused batch is delivered again; doubles each time
 LONGEST_PAUSE_SECONDS = 5.0
@@ -179,11 +183,11 @@ class Pump:
         pause = 0.0
         while not wait(pause):
             try:
-                pause = 0.0 if self.turn() else IDLE_SECONDS
+                pause = 0.0 if self.turn() else min(pause + IDLE_STEP_SECONDS, LONGEST_IDLE_SECONDS)
                 self._came_back()
             except StreamsAwayError as error:
                 self._went_away(error)
-                pause = 1.0
+                pause = AWAY_SECONDS
 
     def drain(self, *, attempts: int = 3) -> int:
         """Deliver all that waits, that which is written meanwhile too, and return how many records it was.

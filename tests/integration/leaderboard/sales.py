@@ -80,8 +80,9 @@ def deliver(*records: dict[str, Any]) -> list[str]:
 
 
 def copies_sold() -> dict[str, int]:
-    """What Redis has counted of all time."""
-    return dict(ranking.bestselling(wanted=100))
+    """What Redis has counted of all time, read with more patience than a page has."""
+    flat = ranking._run(ranking._patient(), ranking._READ, [ranking.GENERATION], [100, "sold:all"])
+    return {book: int(copies) for book, copies in zip(flat[::2], flat[1::2], strict=True)}
 
 
 def everything_in_redis() -> dict[str, Any]:

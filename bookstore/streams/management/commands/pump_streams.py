@@ -39,7 +39,7 @@ class Command(BaseCommand):
             delivered = pump.drain()
         except (StreamStalledError, StreamsAwayError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{delivered} records delivered")
+        self.stdout.write(f"records delivered: {delivered}")
 
 
 @contextlib.contextmanager
