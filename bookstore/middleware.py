@@ -69,6 +69,8 @@ class RequestLog:
                     "duration_ms": round((time.perf_counter() - started) * 1000),
                 },
             )
+        # Django would say it once more, without the id.
+        response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
         return response
 
 
