@@ -287,8 +287,9 @@ def _published_on(text: Any) -> str | None:
 def _page_count(number: Any) -> int | None:
     if number is None or number == "":
         return None
-    if isinstance(number, int | float | Decimal) and number == int(number) and 1 <= number <= PAGES:
-        return int(number)
+    written = str(number)  # a stored number comes as a float
+    if re.fullmatch(r"[0-9]{1,6}(\.0)?", written) and 1 <= float(written) <= PAGES:
+        return int(float(written))
     raise ValueError(_("A book has between 1 and %(most)d pages.") % {"most": PAGES})
 
 

@@ -6,36 +6,26 @@ or not at all: a load that was killed goes on where it stopped when it is starte
 one that had finished writes nothing.
 """
 
-import logging
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
 from itertools import batched
 from typing import Literal
 
-from django.conf import settings
 from django.utils.translation import gettext as _
-from pynamodb.connection import Connection
-from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
-from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_transient
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
+from catalog import patience
 from catalog.drafts import BookFacts
 from catalog.errors import BadBookError, BookExistsError, DuplicateIsbnError
 from catalog.models import Book
 from catalog.selectors import BOOKS_A_BATCH, known_ids
 from catalog.services import contributions_of, new_book, put_new_book, store_new_book
 
-logger = logging.getLogger(__name__)
-
 ACTIONS = 100  # DynamoDB's limit for one transaction
 # Its other limit, 4 MB, is out of reach: the longest book allowed has some 60 KB.
-
-_TIMEOUT_SECONDS = 30.0
-_TRIES = 5
-_PAUSE_SECONDS = 0.5  # after the first try; longer after each
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +65,7 @@ def load_books(drafts: Iterable[Draft], *, at: datetime) -> Iterator[Outcome]:
             else:
                 seen.add(draft.book_id)
                 fresh.append(draft)
-        present = patiently(partial(known_ids, [draft.book_id for draft in fresh]))
+        present = known_ids(draft.book_id for draft in fresh)
         absent: list[tuple[Draft, Book]] = []
         for draft in fresh:
             if draft.book_id in present:
@@ -119,7 +109,7 @@ def _groups(books: Iterable[tuple[Draft, Book]]) -> Iterator[list[tuple[Draft, B
 def _load(group: list[tuple[Draft, Book]]) -> Iterator[Outcome]:
     """Put a group of books in one transaction; one by one when that is cancelled."""
     try:
-        patiently(lambda: _put_all(book for _draft, book in group))
+        patience.patiently(lambda: _put_all(book for _draft, book in group))
     except TransactWriteError as error:
         if CONDITION_FAILED not in cancellation_codes(error):
             raise
@@ -131,40 +121,16 @@ def _load(group: list[tuple[Draft, Book]]) -> Iterator[Outcome]:
 
 
 def _put_all(books: Iterable[Book]) -> None:
-    with TransactWrite(connection=_patient_connection()) as write:
+    with TransactWrite(connection=patience.connection()) as write:
         for book in books:
             put_new_book(write, book)
 
 
 def _load_one(draft: Draft, book: Book) -> Outcome:
     try:
-        patiently(lambda: store_new_book(book))
+        patience.patiently(lambda: store_new_book(book))
     except BookExistsError:
         return Outcome(draft.reference, draft.book_id, "present")  # somebody else has just added it
     except DuplicateIsbnError as error:
         return Outcome(draft.reference, draft.book_id, "refused", str(error))
     return Outcome(draft.reference, draft.book_id, "added")
-
-
-def patiently[Result](ask: Callable[[], Result]) -> Result:
-    """Ask a store that may be slow or busy for a while: nobody waits for a page."""
-    for attempt in range(1, _TRIES):
-        try:
-            return ask()
-        except PynamoDBException as error:
-            if not is_transient(error):
-                raise
-            logger.warning("DynamoDB is slow or away, try %d of %d failed: %s", attempt, _TRIES, error)
-            time.sleep(_PAUSE_SECONDS * attempt)
-    return ask()
-
-
-@cache
-def _patient_connection() -> Connection:
-    """Return a connection that waits longer: a hundred actions may take a second where a page may not."""
-    return Connection(
-        region=settings.AWS_REGION,
-        connect_timeout_seconds=_TIMEOUT_SECONDS,
-        read_timeout_seconds=_TIMEOUT_SECONDS,
-        max_retry_attempts=1,
-    )

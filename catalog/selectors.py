@@ -14,13 +14,15 @@ from pynamodb.indexes import GlobalSecondaryIndex
 
 from bookstore.dynamodb.pages import Page, query_page
 from bookstore.streams.records import plain_image
+from catalog import patience
 from catalog.errors import AuthorNotFoundError, BookNotFoundError, CategoryNotFoundError
 from catalog.models import Book as Book  # noqa: PLC0414 -- what the rooms above call a book
-from catalog.models import Category, Contribution, Review
+from catalog.models import ByTitle, Category, Contribution, Review
 
 BOOKS_A_PAGE = 24
 BOOKS_A_BATCH = 100  # BatchGetItem's own limit
 _BATCH_ATTEMPTS = 4
+_BATCH_PAUSE_SECONDS = 0.025
 _CATEGORIES = 1000  # more than a menu could show; the Query stays one page
 CATEGORIES_KEPT_SECONDS = 60.0
 
@@ -159,30 +161,22 @@ def books_by_id(ids: Iterable[str]) -> dict[str, Book]:
     return {book_id: found[book_id] for book_id in wanted if book_id in found}
 
 
-def known_ids(ids: Iterable[str]) -> set[str]:
-    """Return which of these books exist, at most 100 of them asked at once: one consistent BatchGetItem."""
-    wanted = list(dict.fromkeys(ids))
-    return {raw["id"]["S"] for raw in _batch(wanted, attributes=["id"], consistent=True)}
-
-
-def _batch(
-    ids: list[str], *, attributes: list[str] | None = None, consistent: bool = False
-) -> Iterator[dict[str, dict[str, Any]]]:
+def _batch(ids: list[str]) -> Iterator[dict[str, dict[str, Any]]]:
     if len(ids) > BOOKS_A_BATCH:
         raise ValueError(f"at most {BOOKS_A_BATCH} books are read at once, not {len(ids)}")
     table = Book.Meta.table_name
     connection = Book._get_connection()  # noqa: SLF001 -- Model.batch_get asks again for ever, without a pause
-    keys: Any = [{"id": {"S": book_id}} for book_id in ids]
+    wanted: Any = [{"id": {"S": book_id}} for book_id in ids]
     for attempt in range(_BATCH_ATTEMPTS):
-        if not keys:
+        if not wanted:
             return
         if attempt:
-            time.sleep(0.05 * 2**attempt)
-        answer = connection.batch_get_item(keys, consistent_read=consistent, attributes_to_get=attributes)
+            time.sleep(_BATCH_PAUSE_SECONDS * 2**attempt)
+        answer = connection.batch_get_item(wanted)
         yield from answer["Responses"].get(table, [])
-        keys = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-    if keys:
-        raise GetError(f"DynamoDB left {len(keys)} of {len(ids)} books for later {_BATCH_ATTEMPTS} times")
+        wanted = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+    if wanted:
+        raise GetError(f"DynamoDB left {len(wanted)} of {len(ids)} books for later {_BATCH_ATTEMPTS} times")
 
 
 def new_arrivals(*, limit: int = 12, today: date) -> list[Book]:
@@ -260,25 +254,76 @@ def reviews_by(customer_id: str) -> Iterator[Review]:
 # --- The whole catalogue, for commands ---------------------------------------------------------------------
 
 
-def book_images() -> Iterator[list[dict[str, Any]]]:
+def book_images(*, attributes: Iterable[str] = ()) -> Iterator[list[dict[str, Any]]]:
     """Return every book as a stream record would show it, a scanned page at a time, read consistently.
 
-    For rebuilds and other commands; nothing that a visitor waits for may call it.
+    ``attributes`` are DynamoDB's names of those wanted, all unless told. For rebuilds and other
+    commands; nothing that a visitor waits for may call it.
     """
-    connection = Book._get_connection()  # noqa: SLF001 -- raw items, without a detour through models
-    start: Any = None  # a key, whatever PynamoDB's annotation says
-    while True:
-        answer = connection.scan(exclusive_start_key=start, consistent_read=True)
-        yield [plain_image(item) for item in answer["Items"]]
-        start = answer.get("LastEvaluatedKey")
-        if not start:
-            return
+    for items in _scan(Book, attributes=attributes):
+        yield [plain_image(item) for item in items]
+
+
+def book_image(book_id: str) -> dict[str, Any] | None:
+    """Return one book as a stream record would show it, read consistently, for commands."""
+    answer = patience.ask(
+        "GetItem", TableName=Book.Meta.table_name, Key={"id": {"S": book_id}}, ConsistentRead=True
+    )
+    return plain_image(answer["Item"]) if "Item" in answer else None
 
 
 def author_slugs() -> Iterator[str]:
     """Return the slug of each author with a book on sale, each once; scans, so for commands only."""
     seen: set[str] = set()
-    for contribution in Contribution.scan(attributes_to_get=["authorSlug"]):
-        if contribution.author_slug not in seen:
-            seen.add(contribution.author_slug)
-            yield contribution.author_slug
+    for items in _scan(Contribution, attributes=["authorSlug"]):
+        for item in items:
+            slug = item["authorSlug"]["S"]
+            if slug not in seen:
+                seen.add(slug)
+                yield slug
+
+
+def known_ids(ids: Iterable[str]) -> set[str]:
+    """Return which of these books exist, at most 100 of them asked at once; read consistently, for commands."""
+    table = Book.Meta.table_name
+    found: set[str] = set()
+    wanted = [{"id": {"S": book_id}} for book_id in dict.fromkeys(ids)]
+    while wanted:
+        request = {table: {"Keys": wanted, "ProjectionExpression": "id", "ConsistentRead": True}}
+        answer = patience.ask("BatchGetItem", RequestItems=request)
+        found |= {item["id"]["S"] for item in answer["Responses"].get(table, [])}
+        wanted = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+    return found
+
+
+def count_listed(slug: str) -> int:
+    """Count the books listed in a category: a paged Query that reads the whole list, so for staff and commands."""
+    count, start = 0, None
+    while True:
+        answer = patience.ask(
+            "Query",
+            TableName=Book.Meta.table_name,
+            IndexName=ByTitle.Meta.index_name,
+            Select="COUNT",
+            KeyConditionExpression="listing = :slug",
+            ExpressionAttributeValues={":slug": {"S": slug}},
+            **({"ExclusiveStartKey": start} if start else {}),
+        )
+        count += int(answer["Count"])
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return count
+
+
+def _scan(table: type[Book | Contribution], *, attributes: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
+    names = {f"#{number}": name for number, name in enumerate(attributes)}
+    narrowed = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if names else {}
+    start: dict[str, Any] = {}
+    while True:
+        answer = patience.ask(
+            "Scan", TableName=table.Meta.table_name, ConsistentRead=True, **narrowed, **start
+        )
+        yield answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}

@@ -46,7 +46,7 @@ from catalog.errors import (
     DuplicateIsbnError,
 )
 from catalog.models import IN_STOCK, LOW, SOLD_OUT, Book, Category, Contribution, Review, Unique
-from catalog.selectors import forget_categories
+from catalog.selectors import count_listed, forget_categories
 
 LOW_STOCK = 5  # copies: so few are worth a word on the page
 MOST_STARS = 5
@@ -58,6 +58,7 @@ PRIOR_WEIGHT = 5
 # What stands in for our booksellers' rating when readers rate a book that they did not.
 NEUTRAL_RATING = Decimal("3.50")
 
+CATEGORY_CHARACTERS = 80
 REVIEW_TITLE_CHARACTERS = 120
 REVIEW_CHARACTERS = 4000
 
@@ -496,7 +497,7 @@ def save_category(*, slug: str, name: str, description: str = "", position: int 
             "A category's address has lower-case letters and digits, with single hyphens between."
         )
     for field, read, value, most in (
-        ("name", plain_line, name, 80),
+        ("name", plain_line, name, CATEGORY_CHARACTERS),
         ("description", plain_text, description, 1000),
     ):
         try:
@@ -534,7 +535,7 @@ def recount_categories(slugs: Iterable[str] | None = None) -> dict[str, int]:
     counts: dict[str, int] = {}
     for slug in known if slugs is None else dict.fromkeys(slugs):
         if slug in known:
-            counts[slug] = Book.by_title.count(slug)
+            counts[slug] = count_listed(slug)
             if counts[slug] != int(known[slug].count):
                 known[slug].update(
                     actions=[Category.count.set(counts[slug])], condition=Category.slug.exists()

@@ -214,9 +214,7 @@ def suggest(text: str) -> list[Suggestion]:
     ]
     for document in documents:
         url = reverse("catalog:book", args=[document["id"], keys.book_slug(document["title"])])
-        suggested.append(
-            Suggestion("book", document["title"], url, detail=", ".join(document["authors"][:2]))
-        )
+        suggested.append(Suggestion("book", document["title"], url, detail=document["author"]))
     return suggested[:SUGGESTIONS]
 
 
@@ -332,10 +330,7 @@ def _as_typed(words: str) -> dict[str, Any]:
             "fuzziness": "AUTO",
             "prefix_length": 1,
             "max_expansions": _SPELLINGS,
-            "fields": [
-                *("title.typed^2", "title.typed._2gram^2", "title.typed._3gram^2"),
-                *("people.typed", "people.typed._2gram", "people.typed._3gram"),
-            ],
+            "fields": ["title^2", "people"],
         }
     }
 
