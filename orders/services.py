@@ -441,7 +441,7 @@ def _marked(order: Order, status: str) -> list[OrderLine]:
 
 def _settle_now(order: Order, *, at: datetime) -> Order:
     """Settle at once what is owed; where the provider does not answer, it is left for later."""
-    if not order.queue_name:
+    if order.state not in OWING or not order.queue_name:
         return order
     try:
         return _settle(order, at=at)
@@ -552,7 +552,7 @@ def advance_order(
     for _round in range(ROUNDS):
         order = get_order(customer_id, order_id)
         if order.state is to:
-            return _settle_now(order, at=at)
+            return order
         if not may_become(order.state, to):
             raise TooLateError(
                 _("An order that is %(state)s cannot take this step.") % {"state": order.label.lower()}

@@ -25,6 +25,7 @@ from bookstore.typesetting import money
 from cart.errors import CartError
 from cart.selectors import Cart, cart_of
 from catalog.errors import CatalogError
+from catalog.selectors import review_of
 from catalog.services import MOST_STARS
 from orders import payments, selectors, services
 from orders.errors import (
@@ -40,9 +41,15 @@ from orders.errors import (
 )
 from orders.forms import CheckoutForm, RatingForm
 from orders.ids import AgreedLine, Offer, draw_order_id, is_order_id, read_offer, sign_offer
-from orders.models import Order
+from orders.models import Order, OrderLine
 from orders.payments.base import PaymentError, PaymentUnavailableError, WebhookError
 from orders.states import DECLINED, Status
+
+# Ratings' forms stand in the order's page itself up to so many titles; beyond, each has a page
+# of its own, so that no order makes a page of more than 60 KB.
+MOST_RATED_HERE = 8
+_STARS = range(MOST_STARS, 0, -1)
+
 
 # Checkout.
 
@@ -253,7 +260,8 @@ def order(request: HttpRequest, order_id: str) -> HttpResponse:
         "order": found,
         "address": selectors.address_lines(found),
         "timeline": selectors.timeline(found),
-        "stars": range(MOST_STARS, 0, -1),
+        "stars": _STARS,
+        "rates_here": found.is_bought and len(found.lines) <= MOST_RATED_HERE,
     }
     return render(request, "orders/order.html", context)
 
@@ -332,16 +340,20 @@ def again(request: HttpRequest, order_id: str) -> HttpResponse:
     return _see("cart:cart")
 
 
-@_order_action
+@private_page
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
 def rate(request: HttpRequest, order_id: str, book_id: str) -> HttpResponse:
-    """Rate a book that the order holds."""
+    """Show the form to rate a book that the order holds, with what was said before; a POST rates it."""
     bought = _order_or_404(request, order_id)
-    if book_id not in {line.book_id for line in bought.lines}:
+    line = next((each for each in bought.lines if each.book_id == book_id), None)
+    if line is None:
         raise Http404(book_id)
+    if request.method != "POST":
+        return _rating_page(request, bought, line, review_of(book_id, bought.customer_id))
     form = RatingForm(request.POST)
     if not form.is_valid():
-        messages.error(request, form.sentence)
-        return _see_order(order_id)
+        return _rating_page(request, bought, line, request.POST, refusal=form.sentence)
     try:
         services.rate_from_order(
             order=bought,
@@ -352,10 +364,17 @@ def rate(request: HttpRequest, order_id: str, book_id: str) -> HttpResponse:
             at=timezone.now(),
         )
     except CatalogError as error:
-        messages.error(request, str(error))
-        return _see_order(order_id)
+        return _rating_page(request, bought, line, form.cleaned_data, refusal=str(error))
     messages.success(request, _("Thank you for your rating."))
     return _see_order(order_id)
+
+
+def _rating_page(
+    request: HttpRequest, bought: Order, line: OrderLine, review: object, *, refusal: str = ""
+) -> HttpResponse:
+    context = {"order": bought, "line": line, "review": review, "stars": _STARS, "refusal": refusal}
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if refusal else HTTPStatus.OK
+    return render(request, "orders/rate.html", context, status=status)
 
 
 def _order_or_404(request: HttpRequest, order_id: str) -> Order:

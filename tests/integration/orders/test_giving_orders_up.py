@@ -1,0 +1,413 @@
+"""Cancelled, abandoned, returned: stock and money go back, each exactly once, whoever asks and how often."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from bookstore.accounts import signals
+from bookstore.accounts.errors import ErasureRefusedError
+from cart.selectors import cart_of
+from catalog import services as catalogue
+from catalog.models import Book
+from orders import services
+from orders.errors import OrderError, OrderNotFoundError, TooLateError
+from orders.ids import draw_order_id
+from orders.payments.base import PaymentState
+from orders.selectors import queued
+from orders.services import Released, advance_order, cancel_order, release_unpaid
+from orders.states import Status
+from tests import factories
+from tests.integration.orders.buying import (
+    fill_cart,
+    pay_at,
+    payment_for,
+    place,
+    reserve,
+    send_webhook,
+    stock,
+    stored_orders,
+    the_order,
+)
+
+NOW = datetime.now(UTC)
+
+
+def later(minutes: int = 31) -> datetime:
+    return datetime.now(UTC) + timedelta(minutes=minutes)
+
+
+@pytest.fixture
+def emma():
+    book = factories.book("Emma", price="7.99", stock=9, book_id="b-emma")
+    fill_cart(b_emma=2)
+    return book
+
+
+@pytest.fixture
+def placed(emma, provider):
+    order = reserve(total="15.98")
+    pay_at(provider, order)
+    return place(order)
+
+
+def cancel(order: Any, **fields: Any) -> Any:
+    return cancel_order(**{"customer_id": order.customer_id, "order_id": order.order_id, "at": NOW} | fields)
+
+
+def refunds(provider: Any) -> list[int]:
+    return [payment.refunds for payment in provider.ledger._payments.values()]
+
+
+def test_cancelling_a_placed_order_gives_stock_and_money_back(emma, provider, placed):
+    cancelled = cancel(placed)
+    stored = the_order()
+    assert cancelled.status == stored.status == "refunded"
+    assert stored.queue_name is None
+    assert [step.status for step in stored.history] == ["awaiting_payment", "placed", "cancelled", "refunded"]
+    assert int(stored.version) == len(stored.history) == int(cancelled.version)
+    assert {line.status for line in stored.lines} == {"cancelled"}
+    assert stored.total == placed.total  # what it cost stays on record
+    assert stock(emma) == 9
+    assert refunds(provider) == [1]
+
+
+def test_cancelling_twice_gives_back_once(emma, provider, placed):
+    for _twice in range(3):
+        assert cancel(placed).status == "refunded"
+    assert stock(emma) == 9
+    assert refunds(provider) == [1]
+
+
+def test_cancelling_in_parallel_gives_back_once(emma, provider, placed):
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: cancel(placed).status, range(10)))
+    assert set(answers) <= {"cancelled", "refunded"}
+    assert the_order().status == "refunded"
+    assert stock(emma) == 9
+    assert refunds(provider) == [1]
+
+
+def test_cancelling_an_unpaid_order_closes_its_payment(emma, provider):
+    order = reserve(total="15.98")
+    page = services.start_payment(
+        customer_id="c-1", order_id=order.order_id, return_url="http://127.0.0.1:1/"
+    )
+    assert page
+    assert cancel(order).status == "cancelled"
+    assert the_order().queue_name is None
+    assert stock(emma) == 9
+    pay_at_a_closed_page = provider.ledger.pay(provider.ledger.payment(order.order_id).secret, declined=False)
+    assert pay_at_a_closed_page.state == "unpaid"
+    assert cart_of("c-1").copies == 2
+
+
+def test_cancelling_an_order_paid_a_moment_ago_gives_the_money_back(emma, provider):
+    """The money is at the provider, and neither webhook nor return has said so."""
+    order = reserve(total="15.98")
+    pay_at(provider, order)
+    assert cancel(order).status == "refunded"
+    assert refunds(provider) == [1]
+    send_webhook(payment_for(order))  # late, and true when it was signed
+    assert the_order().status == "refunded"
+    assert stock(emma) == 9
+
+
+def test_cancelling_while_the_provider_is_away_gives_the_money_back_later(emma, provider, placed, settings):
+    origin, settings.PAYMENT_ORIGIN = settings.PAYMENT_ORIGIN, "http://127.0.0.1:1"
+    cancelled = cancel(placed)
+    assert (cancelled.status, the_order().queue_name) == ("cancelled", "cancelled")
+    assert stock(emma) == 9
+    assert release_unpaid(at=NOW) == Released(left=1)
+    settings.PAYMENT_ORIGIN = origin
+    assert release_unpaid(at=NOW) == Released(settled=1)
+    assert (the_order().status, the_order().queue_name) == ("refunded", None)
+    assert refunds(provider) == [1]
+    assert release_unpaid(at=NOW) == Released()
+
+
+def test_an_unpaid_order_cancelled_while_the_provider_is_away_is_settled_without_a_refund(
+    emma, provider, settings
+):
+    order = reserve(total="15.98")
+    origin, settings.PAYMENT_ORIGIN = settings.PAYMENT_ORIGIN, "http://127.0.0.1:1"
+    cancel(order)
+    settings.PAYMENT_ORIGIN = origin
+    assert release_unpaid(at=NOW) == Released(settled=1)
+    stored = the_order()
+    assert (stored.status, stored.queue_name) == ("cancelled", None)
+    assert stored.history[-1].reason == "nothing_paid"
+    assert refunds(provider) == [0]
+
+
+@pytest.mark.parametrize("to", [Status.PACKED, Status.SHIPPED, Status.DELIVERED])
+def test_a_customer_cannot_cancel_what_is_packed(emma, provider, placed, to):
+    for step in (Status.PACKED, Status.SHIPPED, Status.DELIVERED):
+        advance_order(customer_id="c-1", order_id=placed.order_id, to=step, by="staff", at=NOW)
+        if step is to:
+            break
+    with pytest.raises(TooLateError, match="can no longer be cancelled"):
+        cancel(placed)
+    assert stock(emma) == 7
+    assert refunds(provider) == [0]
+
+
+def test_staff_may_cancel_what_is_packed(emma, provider, placed):
+    advance_order(customer_id="c-1", order_id=placed.order_id, to=Status.PACKED, by="staff", at=NOW)
+    assert cancel(placed, by="s-1", reason="damaged").status == "refunded"
+    assert the_order().history[-2].by == "s-1"
+
+
+def test_nobody_cancels_somebody_elses_order(emma, provider, placed):
+    with pytest.raises(OrderNotFoundError):
+        cancel(placed, customer_id="c-2")
+    assert the_order().status == "placed"
+
+
+def test_copies_of_a_book_that_the_catalogue_forgot_do_not_block_the_rest(emma, provider):
+    other = factories.book("Other", price="1.00", stock=3, book_id="b-other")
+    fill_cart(b_other=1)
+    order = place(reserve(total="16.98"))
+    Book(other.id).delete()
+    assert cancel(order).status == "cancelled"
+    assert stock(emma) == 9
+    with pytest.raises(Book.DoesNotExist):
+        Book.get(other.id)
+
+
+def test_copies_of_a_withdrawn_book_come_back(emma, provider, placed):
+    catalogue.withdraw_book(book_id=emma.id, at=NOW)
+    cancel(placed)
+    assert stock(emma) == 9
+
+
+def test_an_abandoned_order_gives_its_copies_back_after_half_an_hour(emma, provider):
+    order = reserve(total="15.98")
+    assert release_unpaid(at=later(29)) == Released()
+    assert stock(emma) == 7
+    assert release_unpaid(at=later()) == Released(released=1)
+    stored = the_order()
+    assert (stored.status, stored.queue_name, stored.history[-1].reason) == ("cancelled", None, "abandoned")
+    assert stock(emma) == 9
+    assert cart_of("c-1").copies == 2
+    assert release_unpaid(at=later()) == Released()
+    assert stock(emma) == 9
+    assert provider.ledger.payment(order.order_id).closed  # nobody can pay for it any more
+
+
+def test_half_an_hour_counts_from_the_order_and_not_from_the_form(emma, provider):
+    """The form was open for hours before it was sent."""
+    order_id = draw_order_id(at=later(-300))
+    reserve(total="15.98", order_id=order_id)
+    assert release_unpaid(at=later(29)) == Released()
+    assert release_unpaid(at=later()) == Released(released=1)
+
+
+def test_an_order_that_was_paid_unnoticed_is_placed_and_not_released(emma, provider):
+    order = reserve(total="15.98")
+    pay_at(provider, order)
+    assert release_unpaid(at=later()) == Released(confirmed=1)
+    assert the_order().status == "placed"
+    assert stock(emma) == 7
+    assert cart_of("c-1").lines == ()
+
+
+def test_nothing_is_released_while_the_provider_cannot_say(emma):
+    reserve(total="15.98")
+    assert release_unpaid(at=later()) == Released(left=1)
+    assert the_order().status == "awaiting_payment"
+    assert stock(emma) == 7
+
+
+def test_one_orders_trouble_does_not_stop_the_others(emma, provider, monkeypatch):
+    for customer in ("c-1", "c-2", "c-3"):
+        fill_cart(customer, b_emma=1)
+    reserve("c-1", total="23.97")
+    trouble = reserve("c-2", total="7.99").order_id
+    reserve("c-3", total="7.99")
+    close = provider.ledger.close
+    monkeypatch.setattr(
+        provider.ledger, "close", lambda order_id: 1 / 0 if order_id == trouble else close(order_id)
+    )
+    assert release_unpaid(at=later()) == Released(released=2, left=1)
+    assert [order.order_id for order in queued(Status.AWAITING_PAYMENT)] == [trouble]
+
+
+def test_releases_in_parallel_give_back_once(emma, provider):
+    for number in range(4):
+        fill_cart(f"d-{number}", b_emma=1)
+        reserve(f"d-{number}", total="7.99")
+    assert stock(emma) == 5
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda _: release_unpaid(at=later()), range(5)))
+    assert stock(emma) == 9
+    for number in range(4):
+        assert [step.status for step in the_order(f"d-{number}").history] == ["awaiting_payment", "cancelled"]
+
+
+def test_a_payment_racing_its_release_is_either_placed_or_refused(emma, provider):
+    """Whoever comes first at the provider decides: nobody pays for an order that is gone."""
+    seen = set()
+    for number in range(12):
+        customer = f"d-{number}"
+        fill_cart(customer, b_emma=1)
+        order = reserve(customer, total="7.99")
+        services.start_payment(
+            customer_id=customer, order_id=order.order_id, return_url="http://127.0.0.1:1/"
+        )
+        secret = provider.ledger.payment(order.order_id).secret
+        together = Barrier(2)
+
+        def pay(secret=secret, order=order, together=together):
+            together.wait()
+            payment = provider.ledger.pay(secret, declined=False)
+            if payment.state == "paid":
+                assert send_webhook(payment_for(order)).status_code == 204
+
+        def release(together=together):
+            together.wait()
+            release_unpaid(at=later())
+
+        with ThreadPoolExecutor(2) as pool:
+            for each in [pool.submit(pay), pool.submit(release)]:
+                each.result()
+        outcome = (the_order(customer).status, provider.ledger.payment(order.order_id).state)
+        assert outcome in {("placed", "paid"), ("cancelled", "unpaid")}
+        seen.add(outcome)
+        if outcome[0] == "placed":
+            cancel(the_order(customer))
+    assert stock(emma) == 9
+    assert seen
+
+
+def test_a_payment_that_the_provider_let_through_late_goes_back(emma, provider, monkeypatch):
+    """A provider less strict than ours takes the money after it said that none would come."""
+    order = reserve(total="15.98")
+    services.start_payment(customer_id="c-1", order_id=order.order_id, return_url="http://127.0.0.1:1/")
+    assert release_unpaid(at=later()) == Released(released=1)
+    payment = provider.ledger.payment(order.order_id)
+    payment.closed = False
+    provider.ledger.pay(payment.secret, declined=False)
+    assert send_webhook(payment_for(order)).status_code == 204
+    assert the_order().status == "refunded"
+    assert refunds(provider) == [1]
+    assert stock(emma) == 9
+
+
+def test_a_declined_order_whose_news_was_lost_is_released_as_declined(emma, provider):
+    order = reserve(total="15.98")
+    services.start_payment(customer_id="c-1", order_id=order.order_id, return_url="http://127.0.0.1:1/")
+    provider.ledger.pay(provider.ledger.payment(order.order_id).secret, declined=True)
+    assert release_unpaid(at=later()) == Released(released=1)
+    assert the_order().history[-1].reason == "declined"
+
+
+def test_releasing_a_paid_order_does_nothing(emma, provider, placed):
+    released = services.release(customer_id="c-1", order_id=placed.order_id, reason="abandoned", at=NOW)
+    assert released.status == "placed"
+    assert stock(emma) == 7
+
+
+def test_the_command_releases_and_says_how_many(emma, provider):
+    reserve(total="15.98", at=later(-120))
+    out = io.StringIO()
+    call_command("release_unpaid_orders", stdout=out)
+    assert out.getvalue() == "  1 given back, 0 placed, 0 settled, 0 left\n"
+    out = io.StringIO()
+    call_command("release_unpaid_orders", stdout=out)
+    assert out.getvalue() == ""
+
+
+def test_a_paid_order_goes_its_way_step_by_step(emma, provider, placed):
+    for version, step in enumerate((Status.PACKED, Status.SHIPPED, Status.DELIVERED), start=3):
+        for _twice in range(2):
+            order = advance_order(customer_id="c-1", order_id=placed.order_id, to=step, by="s-1", at=NOW)
+        assert (order.status, int(the_order().version)) == (step, version)
+    assert refunds(provider) == [0]
+    assert the_order().queue_name is None  # delivered: nobody has anything to do
+
+
+@pytest.mark.parametrize("to", [Status.SHIPPED, Status.DELIVERED, Status.RETURNED])
+def test_no_step_is_left_out(emma, provider, placed, to):
+    with pytest.raises(TooLateError, match="cannot take this step"):
+        advance_order(customer_id="c-1", order_id=placed.order_id, to=to, by="s-1", at=NOW)
+
+
+@pytest.mark.parametrize("to", [Status.PLACED, Status.CANCELLED, Status.REFUNDED, Status.AWAITING_PAYMENT])
+def test_staff_take_no_step_that_moves_money_or_stock_this_way(emma, provider, placed, to):
+    with pytest.raises(ValueError, match="no step that staff take"):
+        advance_order(customer_id="c-1", order_id=placed.order_id, to=to, by="s-1", at=NOW)
+
+
+def test_a_returned_order_is_refunded_once(emma, provider, placed):
+    for step in (Status.PACKED, Status.SHIPPED, Status.RETURNED):
+        order = advance_order(customer_id="c-1", order_id=placed.order_id, to=step, by="s-1", at=NOW)
+    assert order.status == the_order().status == "refunded"
+    assert refunds(provider) == [1]
+    assert stock(emma) == 7  # a bookseller looks at the copy before it is sold again
+    assert {line.status for line in the_order().lines} == {"returned"}
+
+
+def test_parallel_steps_and_cancels_leave_one_truth(emma, provider, placed):
+    def pack() -> str:
+        try:
+            return advance_order(
+                customer_id="c-1", order_id=placed.order_id, to=Status.PACKED, by="s-1", at=NOW
+            ).status
+        except OrderError as error:
+            return str(error)
+
+    def drop() -> str:
+        try:
+            return cancel(placed).status
+        except OrderError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(8) as pool:
+        for each in [pool.submit(act) for act in (pack, drop) * 4]:
+            each.result()
+    order = the_order()
+    assert order.status in {"packed", "refunded"}
+    assert stock(emma) == (7 if order.status == "packed" else 9)
+    assert refunds(provider) == [0 if order.status == "packed" else 1]
+
+
+def test_a_forgotten_customer_leaves_totals_and_no_name(emma, provider, placed):
+    cancel(placed)
+    for _twice in range(2):
+        signals.customer_erased.send(sender=None, customer_id="c-1", at=NOW)
+    order = the_order()
+    assert order.total == placed.total
+    assert order.email is None
+    assert {getattr(order.address, name) for name in order.address.get_attributes()} == {""}
+    assert [step.reason for step in order.history].count("erased") == 1
+
+
+def test_nobody_is_forgotten_while_an_order_is_under_way(emma, provider, placed):
+    with pytest.raises(ErasureRefusedError, match="order under way"):
+        services.erase_customer(customer_id="c-1", at=NOW)
+    assert the_order().email == "reader@example.com"
+
+
+def test_the_export_holds_the_orders(emma, provider, placed):
+    parts = [part for _receiver, part in signals.collect_export.send(sender=None, customer_id="c-1")]
+    (orders,) = [part["orders"] for part in parts if "orders" in part]
+    (order,) = orders
+    assert (order["number"], order["total"], order["email"]) == (
+        placed.number,
+        placed.total,
+        "reader@example.com",
+    )
+    assert order["address"]["city"] == "York"
+    assert [(book["title"], book["copies"]) for book in order["books"]] == [("Emma", 2)]
+
+
+def test_a_payment_state_unknown_to_the_shop_is_not_taken_for_money(emma, provider):
+    order = reserve(total="15.98")
+    services.receive_payment(payment=payment_for(order, state=PaymentState.UNPAID), at=NOW)
+    assert the_order().status == "awaiting_payment"
+    assert len(stored_orders()) == 1

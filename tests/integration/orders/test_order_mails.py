@@ -1,0 +1,132 @@
+"""What the stream of orders sends to customers: each mail at most once, and none for nothing."""
+
+import smtplib
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail import EmailMessage
+
+from bookstore.accounts.selectors import saved_addresses
+from bookstore.streams.records import Change
+from orders.models import Order
+from orders.projection import write_to_customer
+from orders.services import cancel_order, release
+from tests import factories
+from tests.integration.orders.buying import fill_cart, pay_at, place, reserve, the_order
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def outbox() -> list[EmailMessage]:
+    mail.outbox = []
+    return mail.outbox
+
+
+@pytest.fixture
+def order(provider) -> Order:
+    factories.book("Emma & Co", price="7.99", stock=9, book_id="b-emma")
+    fill_cart(b_emma=2)
+    order = reserve(total="15.98")
+    pay_at(provider, order)
+    return order
+
+
+def seen_by_the_stream(order: Order) -> Change:
+    """Make the record of an order as it is now."""
+    stored = Order.get(order.customer_id, order.order_id)
+    image = {
+        "customerId": stored.customer_id,
+        "orderId": stored.order_id,
+        "status": stored.status,
+        "email": stored.email,
+        "history": [{"status": step.status} for step in stored.history],
+        "mailed": list(stored.mailed),
+    }
+    keys = {"customerId": stored.customer_id, "orderId": stored.order_id}
+    return Change("Orders", keys, None, image, "1", "INSERT", NOW)
+
+
+def test_a_placed_order_is_confirmed_by_mail_once(order, pump, outbox):
+    place(order)
+    pump()
+    pump()
+    (message,) = outbox
+    assert message.to == ["reader@example.com"]
+    assert message.subject == f"Your order {order.number}"
+    assert "2 × Emma & Co, Jane Austen: £15.98" in message.body
+    assert f"/orders/{order.order_id}/" in message.body
+    assert the_order().mailed == ["placed"]
+
+
+def test_an_order_that_is_not_paid_gets_no_mail(order, pump, outbox):
+    pump()
+    release(customer_id="c-1", order_id=order.order_id, reason="declined", at=NOW)
+    pump()
+    assert outbox == []
+
+
+def test_a_cancelled_order_is_told_once(order, pump, outbox):
+    place(order)
+    pump()
+    cancel_order(customer_id="c-1", order_id=order.order_id, at=NOW)
+    pump()
+    pump()
+    assert [message.subject for message in outbox] == [
+        f"Your order {order.number}",
+        f"Your order {order.number} is cancelled",
+    ]
+    assert "£15.98 went back to you" in outbox[1].body
+
+
+def test_the_same_record_again_sends_nothing(order, outbox):
+    place(order)
+    change = seen_by_the_stream(order)
+    for _again in range(3):
+        write_to_customer(change)
+    assert len(outbox) == 1
+
+
+def test_a_claim_whose_mail_fails_is_logged_and_not_repeated(order, outbox, monkeypatch, caplog):
+    place(order)
+    change = seen_by_the_stream(order)
+
+    def refuse(self: Any, fail_silently: bool = False) -> int:  # noqa: FBT002
+        raise smtplib.SMTPServerDisconnected("gone")
+
+    monkeypatch.setattr(EmailMessage, "send", refuse)
+    write_to_customer(change)
+    assert "was claimed and could not be sent" in caplog.text
+    assert "reader@example.com" not in caplog.text
+    monkeypatch.undo()
+    write_to_customer(change)
+    assert outbox == []
+    assert the_order().mailed == ["placed"]
+
+
+def test_a_removed_order_and_a_forgotten_customer_get_nothing(order, outbox):
+    place(order)
+    change = seen_by_the_stream(order)
+    the_order().update([Order.email.remove()])
+    write_to_customer(change)
+    the_order().delete()
+    write_to_customer(change)
+    write_to_customer(Change("Orders", change.keys, change.new, None, "2", "REMOVE", NOW))
+    assert outbox == []
+
+
+def test_a_claim_counts_as_a_write(order, outbox):
+    place(order)
+    write_to_customer(seen_by_the_stream(order))
+    assert int(the_order().version) == 3
+
+
+def test_the_address_of_a_placed_order_is_kept_for_the_next(order, pump):
+    pump()
+    assert saved_addresses("c-1") == ()
+    place(order)
+    pump()
+    pump()
+    assert [address.city for address in saved_addresses("c-1")] == ["York"]
