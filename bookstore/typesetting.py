@@ -88,9 +88,10 @@ def language_name(code: str) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def pending_messages(context: template.RequestContext) -> Iterable[Message]:
+def pending_messages(context: template.Context) -> Iterable[Message]:
     """Return what the shop has to say to this visitor, once. Only private pages may ask."""
-    return get_messages(context.request) if context.request else []
+    request = getattr(context, "request", None)
+    return get_messages(request) if request else []
 
 
 @register.simple_tag

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("orders.urls")),
     path("", include("bookstore.accounts.urls")),
     path("sitemap.xml", views.sitemap, name="sitemap"),
+    path("sitemap-<int:part>.xml", views.sitemap, name="sitemap-part"),
     path("robots.txt", views.robots, name="robots"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),

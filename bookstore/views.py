@@ -6,7 +6,7 @@ from threading import Lock
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
@@ -75,12 +75,15 @@ def _page_shown(request: HttpRequest) -> str:
 
 @public_page
 @require_safe
-def sitemap(request: HttpRequest) -> HttpResponse:
-    """Answer with the map that `build_sitemap` stored; until there is one, with a short one."""
+def sitemap(request: HttpRequest, part: int = 0) -> HttpResponse:
+    """Answer with the map that `build_sitemap` stored, or a part of it; until there is one, with a short one."""
+    name = f"sitemap-{part}.xml" if part else "sitemap.xml"
     try:
-        with default_storage.open("sitemap.xml") as stored:
+        with default_storage.open(name) as stored:
             return HttpResponse(stored.read(), content_type="application/xml")
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if part:
+            raise Http404(name) from error
         context = {"categories": catalog.categories()}
         return render(request, "sitemap.xml", context, content_type="application/xml")
 

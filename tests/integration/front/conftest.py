@@ -83,7 +83,13 @@ def shop(empty_stores: None, pump: Callable[[], Any]) -> Shop:
     pump()
     return Shop(
         samples={
-            "": {"book_id": book.id, "order_id": order.order_id, "key": address.key, "slug": "fiction"},
+            "": {
+                "book_id": book.id,
+                "order_id": order.order_id,
+                "key": address.key,
+                "slug": "fiction",
+                "part": "1",
+            },
             "catalog:book": {"slug": book.slug},
             "catalog:author": {"slug": book.contributors[0].slug},
         }

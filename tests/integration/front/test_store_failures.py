@@ -20,6 +20,7 @@ PATIENCE_SECONDS = 5
 # What needs nothing from DynamoDB, and so answers as ever.
 WITHOUT_STORE = {
     "robots",
+    "sitemap-part",  # from the bucket, where there is none
     "favicon",
     "healthz",
     "oidc_authentication_init",  # for strangers: an attempt is a cookie
