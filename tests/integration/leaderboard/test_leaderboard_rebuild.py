@@ -256,6 +256,22 @@ def test_a_rebuild_that_another_has_overtaken_gives_up(pump: PumpAll, now: datet
     assert ranking._patient().get(ranking.NEXT) is None
 
 
+def test_a_generation_that_is_no_longer_being_filled_is_neither_written_nor_read(now: datetime) -> None:
+    ranking.count_sale(Sale("o-1", 1, now.date(), {"b-1": 1}))
+    overtaken = ranking.begin_generation()
+    current = ranking.begin_generation()
+
+    with pytest.raises(ranking.SupersededError):
+        ranking.fill(overtaken, [Sale("o-2", 1, now.date(), {"b-1": 5})])
+    with pytest.raises(ranking.SupersededError):
+        ranking.switch_to(overtaken)
+    ranking.abandon(overtaken)
+
+    assert not ranking._patient().keys(f"{{lb}}:{overtaken}:*")
+    assert ranking._patient().get(ranking.NEXT) == current
+    assert copies_sold() == {"b-1": 1}
+
+
 def test_redis_emptied_during_a_rebuild_is_told(now: datetime) -> None:
     sell_this_and_that(now)
 
@@ -296,7 +312,7 @@ def test_a_rebuild_killed_halfway_is_made_good_by_the_next(pump: PumpAll, now: d
         "services.rebuild(progress=lambda more: (print('going', flush=True), time.sleep(60)))\n"
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "bookstore.settings"}
-    with subprocess.Popen(  # noqa: S603 - this very interpreter
+    with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
         assert process.stdout

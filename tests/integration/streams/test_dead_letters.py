@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from bookstore import aws
 from bookstore.dynamodb.tables import connection, table_name
 from bookstore.streams import dead_letters
+from bookstore.streams.errors import UnprojectableError
 from catalog.models import Book
 from leaderboard import counting, ranking
 from orders.models import Order
@@ -142,6 +143,39 @@ def test_a_removed_book_is_replayed_into_index_and_top_rated(
 
     assert ranking.best_rated(wanted=9) == []
     assert in_the_queue() == []
+
+
+def test_a_replay_is_a_change_of_the_item_as_it_is_or_a_removal_with_its_number(now: datetime) -> None:
+    order = put_order({"b-1": 1}, at=now)
+    letter = dead_letters.DeadLetter(
+        table="Orders",
+        keys={"customerId": order.customer_id, "orderId": order.order_id},
+        version=7,
+        revision=None,
+        sequence="1",
+        cause="",
+        at=now,
+    )
+
+    there = dead_letters.current_change(letter, at=now)
+    order.delete()
+    gone = dead_letters.current_change(letter, at=now)
+
+    assert (there.event_name, there.old, there.key) == ("MODIFY", None, key_of(order))
+    assert there.new
+    assert there.new["books"][0]["quantity"] == 1
+    assert (gone.event_name, gone.new) == ("REMOVE", None)
+    assert gone.old == {**letter.keys, "version": 7}
+
+
+def test_a_letter_without_any_number_cannot_remove_what_is_gone(now: datetime) -> None:
+    nameless = dead_letters.DeadLetter("Orders", {}, None, None, "1", "", now)
+    numberless = dead_letters.DeadLetter(
+        "Orders", {"customerId": "c", "orderId": "o"}, None, None, "1", "", now
+    )
+    for letter in (nameless, numberless):
+        with pytest.raises(UnprojectableError):
+            dead_letters.current_change(letter, at=now)
 
 
 def test_only_the_letters_that_were_named_are_replayed(pump: PumpAll, now: datetime) -> None:
