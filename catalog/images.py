@@ -1,7 +1,6 @@
 """Covers in the bucket."""
 
 import hashlib
-from collections.abc import Iterable
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -35,12 +34,7 @@ def is_drawn(name: str) -> bool:
     return name.endswith(".svg")
 
 
-def stored_covers() -> set[str]:
-    """Return the names of all covers in the bucket."""
+def ids_with_cover() -> set[str]:
+    """Return the ids of the books that have a drawn cover in the bucket; lists the bucket, for commands."""
     _folders, names = default_storage.listdir(_FOLDER)
-    return {f"{_FOLDER}/{name}" for name in names}
-
-
-def missing_covers(names: Iterable[str]) -> set[str]:
-    """Return which of these covers are not in the bucket."""
-    return set(names) - stored_covers()
+    return {name.rpartition("-")[0] for name in names}

@@ -14,6 +14,8 @@ from opensearchpy import OpenSearch, TransportError, Urllib3AWSV4SignerAuth
 from bookstore import aws
 from catalog.errors import SearchUnavailableError
 
+_PATIENCE_SECONDS = 30.0
+
 # They stand around a match until the text is escaped: characters of the private use area, which
 # are taken out of every document and every question, so that nobody can write one.
 MARK, UNMARK = "\ue000", "\ue001"
@@ -22,17 +24,28 @@ MARKS: dict[int, None] = {ord(MARK): None, ord(UNMARK): None}
 
 @cache
 def client() -> OpenSearch:
-    """Return the process's one client: short time-outs, one more try, signed requests on AWS."""
+    """Return the process's client for pages: short time-outs, one more try."""
+    return _connect(timeout_seconds=settings.STORE_TIMEOUT_SECONDS, retry_on_timeout=True)
+
+
+@cache
+def patient_client() -> OpenSearch:
+    """Return the process's client for writing, for which nobody waits: making an index takes its time."""
+    # After a time-out nothing is sent again: the index would be there already.
+    return _connect(timeout_seconds=_PATIENCE_SECONDS, retry_on_timeout=False)
+
+
+def _connect(*, timeout_seconds: float, retry_on_timeout: bool) -> OpenSearch:
     host = urlsplit(settings.OPENSEARCH_URL).hostname or ""
-    signed: dict[str, Any] = {}
+    signed: dict[str, Any] = {}  # on AWS requests are
     if host.endswith(".amazonaws.com"):
         credentials = aws.session().get_credentials()
         signed = {"http_auth": Urllib3AWSV4SignerAuth(credentials, settings.AWS_REGION, "es")}
     return OpenSearch(
         hosts=[settings.OPENSEARCH_URL],
-        timeout=settings.STORE_TIMEOUT_SECONDS,
+        timeout=timeout_seconds,
         max_retries=1,
-        retry_on_timeout=True,
+        retry_on_timeout=retry_on_timeout,
         **signed,
     )
 

@@ -23,10 +23,11 @@ from opensearchpy import RequestError, TransportError
 from bookstore import aws
 from bookstore.dynamodb.attributes import instant_text
 from catalog.errors import SearchUnavailableError
-from catalog.search.engine import MARKS, client, trouble_told
+from catalog.search.engine import MARKS, patient_client, trouble_told
 
 TOMBSTONE_DAYS = 7  # a stream keeps its records for one; what is older is purged by a rebuild
-_BULK_TIMEOUT_SECONDS = 30
+_WRITE_TIMEOUT_SECONDS = 5  # a projector goes on to the next try
+_BULK_TIMEOUT_SECONDS = 60  # for hundreds of books at once
 _TOMBSTONES_A_REQUEST = 1000
 
 
@@ -194,7 +195,8 @@ def write(entries: Sequence[Entry]) -> None:
 
     Raises ``SearchUnavailableError`` when a later try may succeed, and ``UnindexableError``.
     """
-    _bulk(entries, (settings.SEARCH_INDEX, building_alias()), may_lack=building_alias())
+    aliases = (settings.SEARCH_INDEX, building_alias())
+    _bulk(entries, aliases, may_lack=building_alias(), timeout_seconds=_WRITE_TIMEOUT_SECONDS)
 
 
 def building_alias() -> str:
@@ -202,7 +204,9 @@ def building_alias() -> str:
     return f"{settings.SEARCH_INDEX}-building"
 
 
-def _bulk(entries: Sequence[Entry], aliases: Sequence[str], *, may_lack: str = "") -> None:
+def _bulk(
+    entries: Sequence[Entry], aliases: Sequence[str], *, timeout_seconds: int, may_lack: str = ""
+) -> None:
     lines: list[Mapping[str, Any]] = []
     for entry in entries:
         for alias in aliases:
@@ -218,7 +222,7 @@ def _bulk(entries: Sequence[Entry], aliases: Sequence[str], *, may_lack: str = "
     if not lines:
         return
     with trouble_told():
-        answer = client().bulk(body=lines, params={"request_timeout": _BULK_TIMEOUT_SECONDS})
+        answer = patient_client().bulk(body=lines, params={"request_timeout": timeout_seconds})
     if not answer["errors"]:
         return
     asked = [alias for _ in entries for alias in aliases]
@@ -246,12 +250,12 @@ def _check_written(result: Mapping[str, Any]) -> None:
 def create_index() -> None:
     """Make an empty index and its alias, unless there is one. The second time nothing happens."""
     with trouble_told():
-        if client().indices.exists_alias(name=settings.SEARCH_INDEX):
+        if patient_client().indices.exists_alias(name=settings.SEARCH_INDEX):
             return
         # Two that come at once must not make two: the first index has a fixed name.
         body = {**INDEX_BODY, "aliases": {settings.SEARCH_INDEX: {}}}
         try:
-            client().indices.create(index=_first_index(), body=body)
+            patient_client().indices.create(index=_first_index(), body=body)
         except RequestError as error:
             if error.error != "resource_already_exists_exception":
                 raise
@@ -266,8 +270,8 @@ def forget_everything() -> None:
     with trouble_told():
         for alias in (settings.SEARCH_INDEX, building_alias()):
             for index in _indexes_behind(alias):
-                client().indices.delete(index=index, params={"ignore": HTTPStatus.NOT_FOUND})
-        client().indices.delete(
+                patient_client().indices.delete(index=index, params={"ignore": HTTPStatus.NOT_FOUND})
+        patient_client().indices.delete(
             index=f"{settings.SEARCH_INDEX}-initial", params={"ignore": HTTPStatus.NOT_FOUND}
         )
 
@@ -281,22 +285,22 @@ def start_building(*, at: datetime) -> str:
     name = f"{settings.SEARCH_INDEX}-{at:%Y%m%d%H%M%S}-{uuid4().hex[:6]}"
     with trouble_told():
         for leftover in _indexes_behind(building_alias()):
-            client().indices.delete(index=leftover)
-        client().indices.create(index=name, body={**INDEX_BODY, "aliases": {building_alias(): {}}})
+            patient_client().indices.delete(index=leftover)
+        patient_client().indices.create(index=name, body={**INDEX_BODY, "aliases": {building_alias(): {}}})
     return name
 
 
 def write_building(entries: Sequence[Entry]) -> None:
     """Put entries into the index being built alone; raise ``SearchUnavailableError`` when it is gone."""
-    _bulk(entries, (building_alias(),))
+    _bulk(entries, (building_alias(),), timeout_seconds=_BULK_TIMEOUT_SECONDS)
 
 
 def switch_to(index: str) -> list[str]:
     """Let the alias point at a finished index alone, in one step; return the indexes it pointed at before."""
     with trouble_told():
-        client().indices.refresh(index=index)
+        patient_client().indices.refresh(index=index)
         before = [name for name in _indexes_behind(settings.SEARCH_INDEX) if name != index]
-        client().indices.update_aliases(
+        patient_client().indices.update_aliases(
             body={
                 "actions": [
                     *({"remove": {"index": name, "alias": settings.SEARCH_INDEX}} for name in before),
@@ -312,7 +316,7 @@ def tombstones(index: str, *, since: datetime) -> Iterator[list[Entry]]:
     """Return an index's tombstones not older than ``since``, in batches."""
     after: list[Any] = []
     with trouble_told():
-        client().indices.refresh(index=index)
+        patient_client().indices.refresh(index=index)
     while True:
         body: dict[str, Any] = {
             "size": _TOMBSTONES_A_REQUEST,
@@ -330,7 +334,7 @@ def tombstones(index: str, *, since: datetime) -> Iterator[list[Entry]]:
         if after:
             body["search_after"] = after
         with trouble_told():
-            hits = client().search(index=index, body=body)["hits"]["hits"]
+            hits = patient_client().search(index=index, body=body)["hits"]["hits"]
         if not hits:
             return
         yield [Entry(hit["_id"], int(hit["_version"]), hit["_source"]) for hit in hits]
@@ -341,7 +345,7 @@ def delete_indexes(names: Iterable[str]) -> None:
     """Delete indexes that nothing points at any more."""
     with trouble_told():
         for name in names:
-            client().indices.delete(index=name, params={"ignore": HTTPStatus.NOT_FOUND})
+            patient_client().indices.delete(index=name, params={"ignore": HTTPStatus.NOT_FOUND})
 
 
 def current_indexes() -> list[str]:
@@ -353,7 +357,7 @@ def current_indexes() -> list[str]:
 def refresh() -> None:
     """Make what was written visible at once, which otherwise takes up to a second."""
     with trouble_told():
-        client().indices.refresh(index=settings.SEARCH_INDEX)
+        patient_client().indices.refresh(index=settings.SEARCH_INDEX)
 
 
 def _first_index() -> str:
@@ -361,5 +365,5 @@ def _first_index() -> str:
 
 
 def _indexes_behind(alias: str) -> list[str]:
-    answer = client().indices.get_alias(name=alias, params={"ignore": HTTPStatus.NOT_FOUND})
+    answer = patient_client().indices.get_alias(name=alias, params={"ignore": HTTPStatus.NOT_FOUND})
     return sorted(answer) if "error" not in answer else []
