@@ -382,8 +382,8 @@ class Provider(ThreadingHTTPServer):
             )
         self.api_key = api_key
         self.ledger = Ledger(state)
-        super().__init__((host, port), Desk)
         self.postman = Postman(self.ledger, webhook_secret=webhook_secret)
+        super().__init__((host, port), Desk)  # closes what it opened when the port is taken
         self.postman.start()
 
     @property
@@ -395,7 +395,8 @@ class Provider(ThreadingHTTPServer):
         """Stop listening and delivering; undelivered webhooks wait in the state file."""
         self.postman.stop()
         super().server_close()
-        self.postman.join(WEBHOOK_TIMEOUT + 1)
+        if self.postman.is_alive():
+            self.postman.join(WEBHOOK_TIMEOUT + 1)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class's signature
         """Say in one line what went wrong; a buyer who hung up is no news."""

@@ -60,7 +60,7 @@ class Demonstration:
                 "order_id": order.order_id,
                 "customer_id": order.customer_id,
                 "number": order.number,
-                "amount": str(order.total),
+                "amount": str(to_cents(order.total)),
                 "currency": order.currency,
                 "return_url": return_url,
                 "webhook_url": settings.PUBLIC_ORIGIN + reverse("orders:payment-webhook"),

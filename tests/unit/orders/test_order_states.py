@@ -1,0 +1,118 @@
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from orders.models import Address, Order, OrderLine, StatusChange
+from orders.selectors import address_lines, timeline
+from orders.services import _Step
+from orders.states import BOUGHT, CANCELLABLE_BY_CUSTOMER, LABELS, NEXT, OPEN, OWING, Status, may_become
+
+NOW = datetime(2026, 11, 22, 17, 5, tzinfo=UTC)
+
+
+def order(status: Status, **fields) -> Order:
+    return Order("c-1", "o-1", status=str(status), history=[], version=1, queue_name=None, **fields)
+
+
+def test_every_state_has_a_name_and_a_way_on():
+    assert set(NEXT) == set(LABELS) == set(Status)
+
+
+def test_the_way_of_an_order_that_goes_well():
+    way = [Status.AWAITING_PAYMENT, Status.PLACED, Status.PACKED, Status.SHIPPED, Status.DELIVERED]
+    assert all(may_become(one, other) for one, other in pairwise(way))
+    assert not any(may_become(other, one) for one, other in pairwise(way))
+
+
+@pytest.mark.parametrize("status", [Status.REFUNDED, Status.CANCELLED, Status.RETURNED])
+def test_nothing_comes_back_to_life(status):
+    assert not NEXT[status] & (OPEN | BOUGHT)
+
+
+def test_an_unpaid_order_is_never_packed():
+    assert NEXT[Status.AWAITING_PAYMENT] == {Status.PLACED, Status.CANCELLED}
+
+
+def test_customers_cancel_until_it_is_packed():
+    assert set(CANCELLABLE_BY_CUSTOMER) == {Status.AWAITING_PAYMENT, Status.PLACED}
+
+
+@pytest.mark.parametrize(
+    ("status", "to", "owing", "queue"),
+    [
+        (Status.AWAITING_PAYMENT, Status.PLACED, False, "placed"),
+        (Status.PLACED, Status.PACKED, False, "packed"),
+        (Status.SHIPPED, Status.DELIVERED, False, None),
+        (Status.AWAITING_PAYMENT, Status.CANCELLED, False, None),
+        (Status.PLACED, Status.CANCELLED, True, "cancelled"),
+        (Status.CANCELLED, Status.REFUNDED, False, None),
+    ],
+)
+def test_an_order_stands_in_a_queue_only_while_something_is_to_be_done(status, to, owing, queue):
+    taken = order(status)
+    _Step(taken, to, by="shop", reason="", owing=owing, at=NOW).apply()
+    assert (taken.status, taken.queue_name, taken.version) == (to, queue, 2)
+    assert [(step.status, step.by, step.at) for step in taken.history] == [(to, "shop", NOW)]
+
+
+@pytest.mark.parametrize(
+    ("status", "to"),
+    [
+        (Status.PLACED, Status.DELIVERED),
+        (Status.CANCELLED, Status.PLACED),
+        (Status.REFUNDED, Status.CANCELLED),
+    ],
+)
+def test_a_step_that_is_none_cannot_even_be_planned(status, to):
+    with pytest.raises(ValueError, match=f"an order that is {status} cannot become {to}"):
+        _Step(order(status), to, by="shop", reason="", at=NOW)
+
+
+def test_states_that_owe_money_are_none_that_sell():
+    assert not OWING & (OPEN | BOUGHT)
+
+
+def test_a_line_costs_its_unit_price_times_its_copies():
+    assert OrderLine(price=Decimal("7.99"), quantity=3).amount == Decimal("23.97")
+
+
+def test_the_timeline_tells_reasons_in_words_and_no_booksellers_name():
+    told = order(Status.CANCELLED)
+    told.history = [
+        StatusChange(status="awaiting_payment", at=NOW, by="customer"),
+        StatusChange(status="cancelled", at=NOW, by="s-17", reason="declined"),
+        StatusChange(status="cancelled", at=NOW, by="s-17", reason="The customer was rude."),
+    ]
+    assert [(step.label, step.by, step.note) for step in timeline(told)] == [
+        ("Awaiting payment", "by you", ""),
+        ("Cancelled", "by the shop", "The card was declined."),
+        ("Cancelled", "by the shop", ""),
+    ]
+
+
+def test_the_address_of_a_forgotten_customer_is_empty():
+    there = order(
+        Status.DELIVERED,
+        address=Address(name="Ada", line1="1 Lane", city="York", postcode="YO1", country="GB"),
+    )
+    assert address_lines(there) == ["Ada", "1 Lane", "York YO1", "United Kingdom"]
+    there.address = Address(name="", line1="", city="", postcode="", country="")
+    assert address_lines(there) == []
+
+
+def test_an_order_was_placed_when_it_was_paid():
+    told = order(Status.PLACED)
+    assert told.placed_at is None
+    told.history = [
+        StatusChange(status="awaiting_payment", at=NOW, by="customer"),
+        StatusChange(status="placed", at=NOW.replace(minute=9), by="payment"),
+    ]
+    assert told.placed_at == NOW.replace(minute=9)
+
+
+def test_a_line_shows_its_cover_of_then_or_a_drawn_one(settings):
+    assert OrderLine(book_id="b-1", cover="emma one.svg").cover_url == f"{settings.COVERS_URL}emma%20one.svg"
+    assert OrderLine(book_id="b-1").cover_url == "/books/b-1/cover.svg"
+    assert OrderLine(book_id="b-1").book_url == "/books/b-1/"
