@@ -121,8 +121,11 @@ def test_an_undo_comes_back_to_its_own_cart_alone():
         (Merged(titles=1, copies=1), "We added 1 book from your visit before you signed in."),
         (
             Merged(titles=2, copies=5, capped=1, left=1),
-            "We added 5 books from your visit before you signed in. There are at most 20 copies of a title in a cart."
-            " 1 title did not fit: your cart is full.",
+            (
+                "We added 5 books from your visit before you signed in. "
+                "There are at most 20 copies of a title in a cart. "
+                "1 title did not fit: your cart is full."
+            ),
         ),
     ],
 )
