@@ -273,11 +273,12 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "lines" if STAGE == "development" else "json",
-        }
+        },
+        "none": {"class": "logging.NullHandler"},  # without any handler Python prints errors all the same
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        "django.server": {"handlers": [], "level": "ERROR", "propagate": False},  # RequestLog says it once
+        "django.server": {"handlers": ["none"], "level": "ERROR", "propagate": False},  # RequestLog says it once
         "django.request": {"level": "ERROR"},
         "botocore": {"level": "WARNING"},
         "opensearch": {"level": "ERROR"},

@@ -1,8 +1,9 @@
 """Runs the local shop: starts its stores and programs, watches them, and ends them all.
 
-One program that ends by itself ends the shop, with a sentence that says which: a shop without
-its stream pump or its local AWS would look alive and be wrong. Code that does not compile ends
-nothing: the web server's reloader waits for the next edit.
+When the shop's code or pages are edited, the programs that run them start anew. One that cannot
+start with the code as it is says so, and is tried again after the next edit. Any other program
+or store that ends by itself ends the shop, with a sentence that says which: a shop without its
+stream pump or its local AWS would look alive and be wrong.
 """
 
 import contextlib
@@ -26,11 +27,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from bookstore.devstack import environment, stores
 from bookstore.devstack.cloud import PASSWORD, READER, STAFF, Cloud
 from bookstore.devstack.journal import COUNTED, Journal, loss
+from bookstore.devstack.sources import Sources
 from bookstore.devstack.stores import LOOPBACK, ROOT, Store, StoreFailedError
 from bookstore.devstack.terminal import Log, Terminal, is_terminal, loudly, say
 
+RUN_THE_SHOP = ("web", "streams", "unpaid")  # the programs that start anew after an edit
 LOOK_SECONDS = 0.2  # between looks at the programs and their logs
 JOURNAL_SECONDS = 15.0  # between entries in the journal of what is not saved
+EDITS_LOOK_SECONDS = 1.0  # between looks at the source files
+EDIT_SECONDS = 30.0  # after an edit, in which a program that ends was probably broken by it
 READY_SECONDS = 60.0  # for the web server to answer
 ENDING_SECONDS = 20.0  # for a shop of the same folder that is just ending
 PROGRAM_STOP_SECONDS = 5.0
@@ -51,8 +56,14 @@ class Program:
 
     name: str
     command: Sequence[str]
-    process: subprocess.Popen[bytes]
     log: Log
+    process: subprocess.Popen[bytes]
+    edited_at: float | None = None  # on the monotonic clock: when it was started anew after an edit
+    is_broken: bool = False  # it could not start with the code as it is
+
+    def may_be_broken_by_an_edit(self) -> bool:
+        """Tell whether it has ended so soon after an edit that the edit may be why."""
+        return self.edited_at is not None and time.monotonic() - self.edited_at < EDIT_SECONDS
 
 
 @dataclass
@@ -88,13 +99,18 @@ class Shop:
         self._watchman = _Watchman(lock)
         code = 0
         try:
-            cloud, counting = self._open(port, journal)
-            self._keep_open(lambda: journal.note(cloud.counts(pool=counting, tables=COUNTED)))
+            self._run(port, journal)
         except _Told:
             pass
         except (ShopError, StoreFailedError) as error:
             say()
             say(str(error))
+            code = 1
+        except (BotoCoreError, ClientError) as error:
+            say()
+            say(
+                f"The local AWS did not do as it was asked ({error}); its log is {self.folder / 'logs' / 'aws.log'}."
+            )
             code = 1
         finally:
             if self._close():
@@ -105,8 +121,8 @@ class Shop:
 
     # Opening
 
-    def _open(self, port: int, journal: Journal) -> tuple[Cloud, str]:
-        """Start everything; return the local AWS and the id of its user pool."""
+    def _run(self, port: int, journal: Journal) -> None:
+        """Start everything, and watch it until somebody asks for the end."""
         origin = f"http://localhost:{port}"
         known = environment.remembered(self.env_file)
         crash = journal.left_behind()
@@ -137,7 +153,7 @@ class Shop:
         self._start_programs(port, addresses, positions, programs, logs)
         self._wait_until_ready(port, addresses)
         self._welcome(origin)
-        return cloud, pool
+        self._keep_open(lambda: journal.note(cloud.counts(pool=pool, tables=COUNTED)), programs)
 
     def _step(self, what: str) -> None:
         if self._is_told():
@@ -241,11 +257,11 @@ class Shop:
         for name, command in commands.items():
             log = Log(name, logs / f"{name}.log")
             process = self._launch(command, log=log.file, environment=programs)
-            self._programs.append(Program(name, command, process, log))
+            self._programs.append(Program(name, command, log, process))
 
     def _wait_until_ready(self, port: int, addresses: Mapping[str, int]) -> None:
         wanted = [
-            lambda: _answers(f"http://{LOOPBACK}:{port}/healthz"),
+            lambda: _answers(f"http://{LOOPBACK}:{port}/readyz"),
             lambda: _answers(f"http://{LOOPBACK}:{addresses['payment']}/"),
             lambda: _answers(f"http://{LOOPBACK}:{addresses['pages']}/"),
         ]
@@ -279,20 +295,45 @@ class Shop:
 
     # Staying open
 
-    def _keep_open(self, note: Callable[[], None]) -> None:
+    def _keep_open(self, note: Callable[[], None], programs: Mapping[str, str]) -> None:
+        """Watch until somebody asks for the end; ``note`` writes the journal."""
+        sources = Sources()
         next_note = time.monotonic() + JOURNAL_SECONDS
+        next_look = time.monotonic() + EDITS_LOOK_SECONDS
         while not self._is_told():
             time.sleep(LOOK_SECONDS)
-            if is_terminal():
-                for program in self._programs:
-                    program.log.show()
+            self._show_logs()
             self._check()
+            if time.monotonic() > next_look:
+                if sources.have_changed():
+                    while sources.have_changed():  # an edit may touch many files, one after the other
+                        time.sleep(LOOK_SECONDS)
+                    self._start_anew(programs)
+                next_look = time.monotonic() + EDITS_LOOK_SECONDS
             if time.monotonic() > next_note:
                 try:
                     note()
                 except (BotoCoreError, ClientError) as error:
                     say(f"The local AWS is slow to answer ({error}).")
                 next_note = time.monotonic() + JOURNAL_SECONDS
+
+    def _show_logs(self) -> None:
+        if is_terminal():
+            for program in self._programs:
+                program.log.show()
+
+    def _start_anew(self, environment: Mapping[str, str]) -> None:
+        """Run the code as it is now."""
+        edited = [program for program in self._programs if program.name in RUN_THE_SHOP]
+        say("The code was edited: starting it anew.")
+        for program in edited:
+            stores.ask_to_end(program.process)
+        for program in edited:
+            stores.stop(program.process, seconds=PROGRAM_STOP_SECONDS)
+            self._release(program.process)
+            program.process = self._launch(program.command, log=program.log.file, environment=environment)
+            program.edited_at = time.monotonic()
+            program.is_broken = False
 
     def _check_stores(self) -> None:
         for store in self._stores:
@@ -305,16 +346,22 @@ class Shop:
     def _check(self) -> None:
         self._check_stores()
         for program in self._programs:
-            if program.process.poll() is not None:
-                if is_terminal():
-                    program.log.show()
-                else:
-                    for line in program.log.last_lines():
-                        say(f"{program.name:>8}  {line}")
+            if program.process.poll() is None or program.is_broken:
+                continue
+            if is_terminal():
+                program.log.show()
+            else:
+                for line in program.log.last_lines():
+                    say(f"{program.name:>8}  {line}")
+            if not program.may_be_broken_by_an_edit():
                 raise ShopError(
                     f"The program {program.name!r} ended by itself (exit code {program.process.returncode}), so the"
                     f" shop closes. Its log is {program.log.file}; `make run` starts everything again."
                 )
+            program.is_broken = True
+            say(
+                f"The program {program.name!r} cannot start with the code as it is; it is tried again after the next edit."
+            )
 
     # Being told to close
 

@@ -1,4 +1,4 @@
-"""Serve the local shop, with auto-reload."""
+"""Serve the local shop."""
 
 from typing import Any
 
@@ -21,12 +21,14 @@ class Command(RunServer):
     same; nobody is told of migrations, for there is no SQL database.
     """
 
-    help = "Serve the local shop on 127.0.0.1 and reload it when its code changes."
+    help = (
+        "Serve the local shop on 127.0.0.1. `make run` starts it, and starts it anew when the code is edited."
+    )
     server_cls = _Server
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.set_defaults(insecure_serving=True)
+        parser.set_defaults(insecure_serving=True, use_reloader=False)
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         aws.refuse_unless_local()
