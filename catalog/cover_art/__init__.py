@@ -1,0 +1,1 @@
+"""What book covers are drawn with; `catalog.covers` draws them."""
