@@ -37,10 +37,18 @@ class UnindexableError(ValueError):
 
 # --- What the index holds ----------------------------------------------------------------------------------
 
+_APOSTROPHES = ["without_possessives", "without_apostrophes"]
 _ANALYSIS: dict[str, Any] = {
-    # "Alice's", "Alice’s" and "Alices" are one word. (OpenSearch's possessive stemmer would do,
-    # but the local engine's makes every word alike.)
-    "char_filter": {"without_apostrophes": {"type": "mapping", "mappings": ["'=>", "\u2019=>", "\u02bc=>"]}},
+    # "Alice's" is a form of "Alice", and "don't" one word. (OpenSearch's possessive stemmer would
+    # do the first, but the local engine's makes every word alike.)
+    "char_filter": {
+        "without_possessives": {
+            "type": "pattern_replace",
+            "pattern": "['\u2019\u02bc]s\\b",
+            "replacement": "",
+        },
+        "without_apostrophes": {"type": "mapping", "mappings": ["'=>", "\u2019=>", "\u02bc=>"]},
+    },
     "filter": {
         "english_stemmer": {"type": "stemmer", "language": "english"},
         "english_stop": {"type": "stop", "stopwords": "_english_"},
@@ -51,21 +59,21 @@ _ANALYSIS: dict[str, Any] = {
         "folded": {
             "type": "custom",
             "tokenizer": "standard",
-            "char_filter": ["without_apostrophes"],
+            "char_filter": _APOSTROPHES,
             "filter": ["lowercase", "asciifolding"],
         },
         # Words that say something, in the form in which they were written.
         "words": {
             "type": "custom",
             "tokenizer": "standard",
-            "char_filter": ["without_apostrophes"],
+            "char_filter": _APOSTROPHES,
             "filter": ["lowercase", "english_stop", "asciifolding"],
         },
         # The same, whatever their ending: "painter", "painted".
         "english_folded": {
             "type": "custom",
             "tokenizer": "standard",
-            "char_filter": ["without_apostrophes"],
+            "char_filter": _APOSTROPHES,
             "filter": ["lowercase", "english_stop", "asciifolding", "english_stemmer"],
         },
     },

@@ -25,6 +25,7 @@ _TEXT_WORDS = 20
 _SPELLINGS = 30
 _SNIPPET_CHARACTERS = 160
 _FACETS = 100
+_AS_WRITTEN = "as_written"  # names the part of a query that takes words as they are spelt
 
 SUGGESTIONS = 8
 _SUGGESTED_AUTHORS = 3
@@ -183,7 +184,7 @@ def find(query: SearchQuery) -> SearchResults:
         total=int(answer["hits"]["total"]["value"]),
         facets=_facets(query, answer["aggregations"]),
         highlights={hit["_id"]: _highlight(hit["highlight"]) for hit in hits if hit.get("highlight")},
-        did_you_mean=_respelt(_words(query.text), answer.get("suggest", {}).get("spelling", [])),
+        did_you_mean=_did_you_mean(query, answer),
     )
 
 
@@ -283,7 +284,7 @@ def _shown(query: SearchQuery) -> list[dict[str, Any]]:
 
 def _matching(text: str) -> dict[str, Any]:
     words = _words(text)
-    ways: list[dict[str, Any]] = [
+    as_written: list[dict[str, Any]] = [
         {"constant_score": {"filter": {"term": {"title.exact": text}}, "boost": 40}},
         {"match_phrase": {"title": {"query": words, "slop": 1, "boost": 6}}},
         # "austen emma": each word somewhere, as if title and names were one text.
@@ -298,18 +299,6 @@ def _matching(text: str) -> dict[str, Any]:
         {"match": {"words.english": {"query": words, "operator": "and", "boost": 2}}},
         # The last word may be unfinished.
         {"match_bool_prefix": {"words": {"query": words, "operator": "and"}}},
-        {
-            "match": {
-                "words": {
-                    "query": words,
-                    "operator": "and",
-                    "fuzziness": "AUTO",
-                    "prefix_length": 1,
-                    "max_expansions": _SPELLINGS,
-                    "boost": 0.3,
-                }
-            }
-        },
         {"match": {"description": {"query": words, "operator": "and", "boost": 0.3}}},
     ]
     try:
@@ -317,7 +306,20 @@ def _matching(text: str) -> dict[str, Any]:
     except BadIsbnError:
         pass
     else:
-        ways.append({"constant_score": {"filter": {"term": {"isbn13": isbn13}}, "boost": 1000}})
+        as_written.append({"constant_score": {"filter": {"term": {"isbn13": isbn13}}, "boost": 1000}})
+    respelt = {
+        "match": {
+            "words": {
+                "query": words,
+                "operator": "and",
+                "fuzziness": "AUTO",
+                "prefix_length": 1,
+                "max_expansions": _SPELLINGS,
+                "boost": 0.3,
+            }
+        }
+    }
+    ways = [{"bool": {"should": as_written, "minimum_should_match": 1, "_name": _AS_WRITTEN}}, respelt]
     return {"bool": {"should": ways, "minimum_should_match": 1}}
 
 
@@ -370,6 +372,14 @@ def _marked(text: str) -> SafeString:
     """Escape a text first and put the marks in afterwards: what a book says can never become markup."""
     escaped = str(escape(text))
     return mark_safe(escaped.replace(MARK, "<mark>").replace(UNMARK, "</mark>"))  # noqa: S308 -- escaped just above
+
+
+def _did_you_mean(query: SearchQuery, answer: Mapping[str, Any]) -> str | None:
+    """Return the question respelt, when no book was found by the words as they were written."""
+    hits = answer["hits"]["hits"]
+    if query.page > 1 or any(_AS_WRITTEN in hit.get("matched_queries", ()) for hit in hits):
+        return None
+    return _respelt(_words(query.text), answer.get("suggest", {}).get("spelling", []))
 
 
 def _respelt(text: str, spelling: list[Mapping[str, Any]]) -> str | None:
