@@ -11,9 +11,9 @@ from typing import Concatenate
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-# A browser keeps a public page for a minute and CloudFront for five, and for one minute
-# more while it fetches the page anew.
-PUBLIC = "public, max-age=60, s-maxage=300, stale-while-revalidate=60"
+# CloudFront keeps a public page for a minute, and for one more while it fetches the page anew.
+# A browser asks each time, so that whoever has just bought or rated a book sees it.
+PUBLIC = "public, max-age=0, s-maxage=60, stale-while-revalidate=60"
 PRIVATE = "private, no-store"
 
 # Only these answers of a public page are worth keeping: the page, and the way to its right address.

@@ -120,6 +120,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "bookstore.middleware.CacheRules",  # outside of sessions and messages, so that it sees their cookies
     "bookstore.middleware.OwnOriginOnly",
+    "django.middleware.http.ConditionalGetMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "bookstore.accounts.middleware.SignedInCustomer",

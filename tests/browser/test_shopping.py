@@ -35,7 +35,7 @@ def find_macbeth(page: Page) -> None:
     expect(page).to_have_url(re.compile("after="))
     page.locator("input[name=q]").first.fill("macbethh shakespere")
     page.locator("input[name=q]").first.press("Enter")
-    page.get_by_role("main").get_by_role("link", name="Macbeth").first.click()
+    page.get_by_role("main").get_by_role("link", name="Macbeth", exact=True).first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Macbeth")
 
 
@@ -84,7 +84,7 @@ def test_a_guest_finds_a_book_signs_in_pays_and_rates_it(
     page.locator("[name=text]").first.fill("Better read aloud, with the lights on.")
     page.get_by_role("button", name="Send your rating").first.click()
     page.goto(order_address)
-    page.get_by_role("main").get_by_role("link", name="Macbeth").first.click()
+    page.get_by_role("main").get_by_role("link", name="Macbeth", exact=True).first.click()
     expect(page.get_by_role("main")).to_contain_text("Still bleeds")
 
     page.goto("/account/")
@@ -104,7 +104,7 @@ def test_the_phone_shows_the_same_shop(visit: Callable[..., Page]) -> None:
 def test_a_declined_card_leaves_the_cart_as_it_was(visit: Callable[..., Page]) -> None:
     page = visit()
     page.goto("/search/?q=hamlet")
-    page.get_by_role("main").get_by_role("link", name="Hamlet").first.click()
+    page.get_by_role("main").get_by_role("link", name="Hamlet", exact=True).first.click()
     page.get_by_role("button", name="Add to cart").click()
     expect(page.get_by_text("in your cart").first).to_be_visible()
     page.goto("/checkout/")

@@ -130,7 +130,7 @@ def kept(response: HttpResponse, request: HttpRequest) -> HttpResponse:
 def test_a_public_page_may_be_kept_by_everyone(browser: RequestFactory) -> None:
     response = kept(HttpResponse("page"), browser.get("/"))
     assert response.headers["Cache-Control"] == (
-        "public, max-age=60, s-maxage=300, stale-while-revalidate=60"
+        "public, max-age=0, s-maxage=60, stale-while-revalidate=60"
     )
 
 
