@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 
-from bookstore.devstack import environment
+from bookstore.devstack import environment, supervisor
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,8 +18,6 @@ def main(arguments: list[str] | None = None) -> int:
     verbs.add_parser("reset", help="remove the local shop's data, accounts, ports and logs")
     verb = parser.parse_args(arguments).verb
     _open_standard_files()
-    from bookstore.devstack import supervisor  # noqa: PLC0415 - boto3 takes a moment that mistakes need not wait for
-
     folder = environment.folder()
     try:
         if verb == "run":

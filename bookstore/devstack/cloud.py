@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from bookstore.devstack.environment import BUCKET, QUEUE, aws_variables
 from bookstore.devstack.stores import REGION
@@ -22,6 +23,7 @@ READER = "reader@example.com"
 STAFF = "staff@example.com"
 PASSWORD = "Bookstore-1!"  # noqa: S105 - printed at every start, good on this machine alone
 STAFF_GROUP = "staff"
+TROUBLE = (BotoCoreError, ClientError)  # what any call here may raise
 _PEOPLE = {READER: ("Ada Reader", ()), STAFF: ("Sam Staff", (STAFF_GROUP,))}
 
 

