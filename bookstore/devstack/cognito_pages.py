@@ -47,13 +47,13 @@ NEEDED = (
     "PUBLIC_ORIGIN",
 )
 
-# Cognito's refusals in words; {policy} is what the pool asks of a password.
+# Cognito's refusals in words. What the pool asks of a password stands under its field.
 SENTENCES = {
     "AliasExistsException": "There is an account with this e-mail address already. Sign in instead.",
     "CodeMismatchException": "That is not the code that was sent. Look at it again.",
     "ExpiredCodeException": "This code has expired. Ask for a new one.",
     "InvalidParameterException": "Enter an e-mail address such as you@example.com.",
-    "InvalidPasswordException": "This password is too weak. {policy}",
+    "InvalidPasswordException": "This password is too weak.",
     "LimitExceededException": "Too many tries. Wait a few minutes, then try again.",
     "NotAuthorizedException": "This account is confirmed already. You can sign in.",
     "ResourceNotFoundException": "The local AWS has lost its accounts. Stop the shop and start it with make run.",
@@ -130,7 +130,7 @@ class Pool:
         try:
             pool = self._cognito.describe_user_pool(UserPoolId=self._pool_id)["UserPool"]
         except (ClientError, BotoCoreError) as error:
-            raise RefusedError(self._sentence(error)) from error
+            raise RefusedError(_sentence(error)) from error
         asked = pool.get("Policies", {}).get("PasswordPolicy", {})
         wanted = {
             "RequireUppercase": "a capital letter",
@@ -170,17 +170,16 @@ class Pool:
                 **parameters,
             )
         except (ClientError, BotoCoreError) as error:
-            raise RefusedError(self._sentence(error), field=_field_of(error)) from error
+            raise RefusedError(_sentence(error), field=_field_of(error)) from error
 
-    def _sentence(self, error: ClientError | BotoCoreError) -> str:
-        if isinstance(error, ClientError):
-            code = error.response["Error"]["Code"]
-            if code in SENTENCES:
-                return SENTENCES[code].format(policy=self.policy if "{policy}" in SENTENCES[code] else "")
-            return f"Cognito refused: {error.response['Error'].get('Message', code)}"
-        if isinstance(error, ParamValidationError):
-            return "Something in this form cannot be right. Look at it again."
-        return "The local AWS does not answer. Is the shop running? Start it with make run."
+
+def _sentence(error: ClientError | BotoCoreError) -> str:
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        return SENTENCES.get(code) or f"Cognito refused: {error.response['Error'].get('Message', code)}"
+    if isinstance(error, ParamValidationError):
+        return "Something in this form cannot be right. Look at it again."
+    return "The local AWS does not answer. Is the shop running? Start it with make run."
 
 
 def _field_of(error: Exception) -> str:
@@ -334,7 +333,7 @@ class Desk(BaseHTTPRequestHandler):
                 "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
             ),
             "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
+            "Referrer-Policy": "same-origin",  # with no-referrer a browser says `Origin: null` of these forms too
             "X-Content-Type-Options": "nosniff",
         }.items():
             self.send_header(name, value)
@@ -382,15 +381,15 @@ def _code(form: Mapping[str, str]) -> str:
     return _needed(form, "code", f"Enter the code. {ANY_CODE}")
 
 
-def _password(form: Mapping[str, str], pool: Pool) -> str:
-    return _needed(form, "password", f"Choose a password. {pool.policy}")
+def _password(form: Mapping[str, str]) -> str:
+    return _needed(form, "password", "Choose a password.")
 
 
 # What each form does; it returns where to go on.
 
 
 def _sign_up(pool: Pool, form: Mapping[str, str]) -> str:
-    pool.sign_up(email=_email(form), password=_password(form, pool), name=form.get("name", ""))
+    pool.sign_up(email=_email(form), password=_password(form), name=form.get("name", ""))
     return f"/confirmUser?{urlencode({'email': form['email']})}"
 
 
@@ -405,7 +404,7 @@ def _forgot(pool: Pool, form: Mapping[str, str]) -> str:
 
 
 def _set_password(pool: Pool, form: Mapping[str, str]) -> str:
-    pool.set_password(email=_email(form), code=_code(form), password=_password(form, pool))
+    pool.set_password(email=_email(form), code=_code(form), password=_password(form))
     return "/passwordChanged"
 
 

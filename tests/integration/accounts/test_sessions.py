@@ -145,6 +145,17 @@ def test_a_store_that_does_not_answer_is_an_error_never_a_stranger(wire, fault):
             begun()
 
 
+def test_a_session_whose_proof_is_anothers_is_nobodys(now):
+    key = session_for(customer_id="c-1", email="reader@example.com", at=now)
+    session = SessionStore(key)
+    session[SESSION_KEY] = "c-2"
+    session.save()
+    browser = Client()
+    browser.cookies[settings.SESSION_COOKIE_NAME] = key
+    assert browser.get("/account/").status_code == 302
+    assert SessionItem.count() == 0
+
+
 def test_a_missing_table_is_an_error_too():
     key = begun()
     SessionItem.delete_table()

@@ -55,6 +55,7 @@ def test_a_page_of_this_site_is_gone_on_to(page: str) -> None:
         "///evil.example",
         "////evil.example",
         "/\\evil.example",
+        "/cart\\..\\",
         "\\\\evil.example",
         "\\/evil.example",
         "/\t/evil.example",
