@@ -1,6 +1,6 @@
 """What can be asked about orders. Another customer's order is not there."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,6 +68,24 @@ def orders_of(customer_id: str, *, after: str = "", before: str = "") -> Page[Or
         after=after,
         before=before,
     )
+
+
+def unpaid_order_holding(customer_id: str, book_ids: Collection[str]) -> Order | None:
+    """Return a recent order of the customer that awaits payment and holds one of these books.
+
+    One Query of the ten newest orders; an unpaid one is half an hour old at most.
+    """
+    newest = Order.query(
+        customer_id,
+        consistent_read=True,
+        scan_index_forward=False,
+        limit=ORDERS_A_PAGE,
+        page_size=ORDERS_A_PAGE,
+    )
+    for order in newest:
+        if order.may_be_paid and any(line.book_id in book_ids for line in order.lines):
+            return order
+    return None
 
 
 def has_bought(customer_id: str, order_id: str, book_id: str) -> bool:

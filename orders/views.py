@@ -63,8 +63,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
         return _reserve(request)
     cart = cart_of(_customer(request))
     if refusal := _why_no_checkout(cart):
-        messages.error(request, refusal)
-        return _see("cart:cart")
+        return _no_checkout(request, cart, refusal)
     kept = saved_addresses(_customer(request))
     chosen = next(
         (each for each in kept if each.key == request.GET.get("address")), kept[0] if kept else None
@@ -77,6 +76,18 @@ def _why_no_checkout(cart: Cart) -> str:
     if not cart.lines:
         return _("Your cart is empty. Put a book into it first.")
     return " ".join(cart.problems)
+
+
+def _no_checkout(request: HttpRequest, cart: Cart, refusal: str) -> HttpResponse:
+    """Lead to what is the matter: the cart, or the customer's own unpaid order that holds its books."""
+    missing = {line.book_id for line in cart.lines if not line.available}
+    if missing and (unpaid := selectors.unpaid_order_holding(_customer(request), missing)):
+        messages.warning(
+            request, _("Your books are set aside in this order. Please pay it, or cancel it first.")
+        )
+        return _see_order(unpaid.order_id)
+    messages.error(request, refusal)
+    return _see("cart:cart")
 
 
 def _reserve(request: HttpRequest) -> HttpResponse:
@@ -101,8 +112,7 @@ def _reserve(request: HttpRequest) -> HttpResponse:
             at=at,
         )
     except (CartEmptyError, TooManyTitlesError, BooksUnavailableError) as error:
-        messages.error(request, str(error))
-        return _see("cart:cart")
+        return _no_checkout(request, cart_of(_customer(request)), str(error))
     except (PriceChangedError, CartChangedError, OrderBusyError) as error:
         return _checkout_again(request, form, str(error), status=HTTPStatus.CONFLICT)
     if order.state is Status.CANCELLED:
@@ -123,8 +133,7 @@ def _checkout_again(
     """Show the page anew, with what was typed, today's prices and what is the matter."""
     cart = cart_of(_customer(request))
     if why := _why_no_checkout(cart):
-        messages.error(request, why)
-        return _see("cart:cart")
+        return _no_checkout(request, cart, why)
     if offer and offer.lines != _offered(cart):
         offer = None
     return _checkout_page(request, cart, form, refusal=refusal, offer=offer, status=status)

@@ -570,7 +570,9 @@ def _form_page(payment: Payment, form: Mapping[str, str], wrong: Mapping[str, st
 
     # Neither the number nor the code is ever sent back: a page may be kept by a browser.
     return FORM.substitute(
-        amount=html.escape(f"{SYMBOLS.get(payment.currency, payment.currency + ' ')}{payment.amount}"),
+        amount=html.escape(
+            f"{SYMBOLS.get(payment.currency, payment.currency + ' ')}{Decimal(payment.amount):,}"
+        ),
         number=html.escape(payment.number),
         action=html.escape(f"/pay/{payment.secret}"),
         back=html.escape(payment.return_url),
@@ -610,7 +612,7 @@ _HEAD = """<!doctype html>
   <link rel="stylesheet" href="/style.css">
 </head>
 <body>
-<header><p class="mark">Demonstration Payments</p><p class="badge">Test mode: no money moves</p></header>
+<header><p class="mark">Demonstration Payments</p><p class="badge">Test mode</p></header>
 <main>
 """
 

@@ -125,6 +125,15 @@ def test_a_book_that_sold_out_leads_back_to_the_cart_by_name(customer, emma, pro
     assert stored_orders() == []
 
 
+def test_the_last_copies_set_aside_for_the_customer_herself_lead_to_that_order(customer, emma, provider):
+    """She went back from the provider's page, and opened the checkout anew."""
+    fill_cart(b_emma=7)
+    customer.post("/checkout/", checkout_form(customer))
+    answer = customer.get("/checkout/", follow=True)
+    assert answer.redirect_chain == [(f"/orders/{the_order().order_id}/", 303)]
+    assert "Your books are set aside in this order." in sentences(answer)
+
+
 def test_a_price_that_changed_is_named_with_the_new_total_and_the_address_is_kept(customer, emma, provider):
     form = checkout_form(customer)
     catalogue.revise_book(
