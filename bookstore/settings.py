@@ -11,15 +11,20 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
+from dotenv import load_dotenv
 from environs import Env, validate
 from environs.exceptions import EnvValidationError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = Env(eager=False)
 env_file = Path(os.environ.get("ENV_FILE") or BASE_DIR / ".devstack" / "env")
 if env_file.is_file():
-    env.read_env(str(env_file), recurse=False)
+    # The file goes before the shell, and a person's own AWS profile and keys are left out: a local
+    # shop and a real one must never be mixed. It is put into the process, as botocore reads it there.
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    load_dotenv(env_file, override=True, interpolate=False)
+env = Env(eager=False)
 
 # What this process is, and where the public finds it.
 STAGE: str = env.str("STAGE", validate=validate.OneOf(["development", "test", "staging", "production"]))
@@ -74,7 +79,9 @@ COUNTED_SALES_DAYS: int = env.int("COUNTED_SALES_DAYS", 45)
 try:
     env.seal()
 except EnvValidationError as mistakes:
-    told = "; ".join(f"{name}: {' '.join(map(str, what))}" for name, what in sorted(mistakes.error_messages.items()))
+    told = "; ".join(
+        f"{name}: {' '.join(map(str, what))}" for name, what in sorted(dict(mistakes.error_messages).items())
+    )
     raise ImproperlyConfigured(
         f"The environment is incomplete ({told}). `make run` sets up a local shop; "
         ".env.example explains every variable."
@@ -279,7 +286,8 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        "django.server": {"handlers": ["none"], "level": "ERROR", "propagate": False},  # RequestLog says it once
+        # RequestLog says each request once.
+        "django.server": {"handlers": ["none"], "level": "ERROR", "propagate": False},
         "django.request": {"level": "ERROR"},
         "botocore": {"level": "WARNING"},
         "opensearch": {"level": "ERROR"},

@@ -133,10 +133,8 @@ def variables(
     pool = cognito["COGNITO_USER_POOL_ID"]
     return {
         "STAGE": "development",
-        "DEBUG": "0",
         "SECRET_KEY": known.get("SECRET_KEY") or secrets.token_urlsafe(50),
         "PUBLIC_ORIGIN": f"http://localhost:{port}",
-        "LOG_LEVEL": "INFO",
         **aws_variables(addresses["aws"]),
         "TABLE_PREFIX": "bookstore-",
         "OPENSEARCH_URL": f"http://{LOOPBACK}:{addresses['search']}",

@@ -123,33 +123,52 @@ class LocalShop:
         return left
 
 
+def start(
+    folder: Path, *, port: int = 0, wait: bool = True, terminal: int | None = None, **others: str
+) -> LocalShop:
+    """Start the shop in a folder; wait until it is open, unless told not to."""
+    port = port or free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bookstore.devstack", "run"],
+        cwd=ROOT,
+        env=environment(folder, port, **others),
+        stdin=terminal or subprocess.DEVNULL,
+        stdout=terminal or subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    shop = LocalShop(folder, port, process)
+    return shop if terminal or not wait else shop.wait_until_open()
+
+
 @pytest.fixture(scope="module")
-def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., LocalShop]]:
-    """Open the shop in a folder; whatever is left of it is ended after the module."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a shop that was opened once and closed properly."""
+    folder = tmp_path_factory.mktemp("clone") / ".devstack"
+    shop = start(folder)
+    assert shop.stop() == 0, shop.said
+    return folder
+
+
+@pytest.fixture
+def open_shop() -> Iterator[Callable[..., LocalShop]]:
+    """Open shops; whatever is left of them is closed after the test."""
     shops: list[LocalShop] = []
 
-    def opened(
-        folder: Path, *, port: int = 0, wait: bool = True, terminal: int | None = None, **others: str
-    ) -> LocalShop:
-        port = port or free_port()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bookstore.devstack", "run"],
-            cwd=ROOT,
-            env=environment(folder, port, **others),
-            stdin=terminal or subprocess.DEVNULL,
-            stdout=terminal or subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        shop = LocalShop(folder, port, process)
+    def opened(folder: Path, **how: Any) -> LocalShop:
+        shop = start(folder, **{**how, "wait": False})
         shops.append(shop)
-        return shop if terminal or not wait else shop.wait_until_open()
+        return shop.wait_until_open() if how.get("wait", True) and not how.get("terminal") else shop
 
     yield opened
     for shop in shops:
-        for pid in shop.processes():
+        shop.process.terminate()
+        try:
+            shop.process.wait(30)
+        except subprocess.TimeoutExpired:
+            shop.process.kill()
+        for pid in shop.processes_left():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        shop.process.wait(10)
         if shop.process.stdout:
             shop.process.stdout.close()

@@ -57,15 +57,6 @@ answer = [ranked.copies for ranked in bestsellers("all", today=datetime.now(UTC)
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, open_shop) -> Path:
-    """The folder of a shop that was opened once and closed properly."""
-    folder = tmp_path_factory.mktemp("clone") / ".devstack"
-    shop = open_shop(folder)
-    assert shop.stop() == 0
-    return folder
-
-
 def fetch(shop, path: str) -> str:
     with urllib.request.urlopen(f"http://localhost:{shop.port}{path}", timeout=10) as answer:
         return answer.read().decode()
