@@ -127,6 +127,16 @@ def test_at_most_a_hundred_lines_are_read(wire):
     assert "This page shows 100 titles at most." in cart.limit_notice
 
 
+@pytest.mark.parametrize("titles", [30, 100])
+def test_a_full_cart_stays_a_small_page(sign_in, titles):
+    for number in range(titles):
+        book = factories.book(f"A long title, such as books had when they were new, number {number}")
+        CartLine("c-1", book.id, price="1.00", currency="GBP", quantity=1, added_at=datetime.now(UTC)).save()
+    answer = sign_in().get("/cart/")
+    assert len(answer.content) <= 60 * 1024
+    assert answer.content.decode().count('value="remove"') == titles
+
+
 def test_changing_a_quantity_sets_it(sign_in):
     book = factories.book("Emma")
     add("c-1", book.id, 2)
