@@ -296,5 +296,8 @@ def test_an_order_of_many_titles_still_fits_its_page(customer):
     assert len(customer.get(f"/orders/{order.order_id}/").content) <= 60 * 1024
     assert Order.get("c-1", order.order_id).copies == 30
     services.buy_again(customer_id="c-1", order_id=order.order_id, at=NOW)
+    for number in range(1, 10):
+        reserve(total="239.70", at=NOW - timedelta(days=number))
+    assert len(customer.get("/orders/").content) <= 60 * 1024
     assert len(customer.get("/cart/").content) <= 60 * 1024
     assert len(customer.get("/checkout/").content) <= 60 * 1024
