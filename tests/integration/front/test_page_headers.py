@@ -61,8 +61,10 @@ def test_every_answer_is_kept_out_of_frames_and_says_what_it_is(shop, reader, st
 
 def pages(shop, reader, stranger, monkeypatch, wire):
     """Return every HTML page there is, the error pages among them."""
-    found = [response for _, response in everything(shop, reader, stranger)]
+    found = [response for _, response in everything(shop, reader)]
     found += [
+        stranger.get("/visitor/"),
+        stranger.get("/cart/"),
         stranger.get("/nothing-here/"),
         stranger.post("/cart/add/", headers={"sec-fetch-site": "cross-site"}),
         reader.get(f"{shop.path('orders:list')}00000000-0000-7000-8000-000000000000/"),
