@@ -6,6 +6,7 @@ does not start half-configured: all that is missing or wrong is named at once.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -79,9 +80,8 @@ COUNTED_SALES_DAYS: int = env.int("COUNTED_SALES_DAYS", 45)
 try:
     env.seal()
 except EnvValidationError as mistakes:
-    told = "; ".join(
-        f"{name}: {' '.join(map(str, what))}" for name, what in sorted(dict(mistakes.error_messages).items())
-    )
+    by_name = mistakes.error_messages if isinstance(mistakes.error_messages, Mapping) else {}
+    told = "; ".join(f"{name}: {' '.join(what)}" for name, what in sorted(by_name.items()))
     raise ImproperlyConfigured(
         f"The environment is incomplete ({told}). `make run` sets up a local shop; "
         ".env.example explains every variable."

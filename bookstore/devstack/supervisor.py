@@ -31,7 +31,7 @@ from bookstore.devstack.terminal import Log, Terminal, is_terminal, loudly, say
 STORES = ("aws", "search", "redis")
 RUN_THE_SHOP = ("web", "streams", "unpaid")  # the programs that start anew after an edit
 LOOK_SECONDS = 0.2  # between looks at the programs and their logs
-JOURNAL_SECONDS = 15.0  # between entries in the journal of what is not saved
+JOURNAL_SECONDS = 5.0  # between entries in the journal of what is not saved
 EDITS_LOOK_SECONDS = 1.0  # between looks at the source files
 EDIT_SECONDS = 30.0  # after an edit, in which a program that ends was probably broken by it
 READY_SECONDS = 60.0  # for the web server to answer

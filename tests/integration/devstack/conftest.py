@@ -74,7 +74,8 @@ class LocalShop:
 
     def wait_until_closed(self) -> int:
         assert self.process.stdout
-        self.lines += self.process.stdout.readlines()
+        with self.process.stdout:
+            self.lines += self.process.stdout.readlines()
         return self.process.wait(60)
 
     def stop(self) -> int:
@@ -143,11 +144,8 @@ def start(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a shop that was opened once and closed properly."""
-    folder = tmp_path_factory.mktemp("clone") / ".devstack"
-    shop = start(folder)
-    assert shop.stop() == 0, shop.said
-    return folder
+    """The folder of one shop, which the tests open and close in turn."""
+    return tmp_path_factory.mktemp("clone") / ".devstack"
 
 
 @pytest.fixture
