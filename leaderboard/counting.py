@@ -5,7 +5,7 @@ kind of event that told of it, so a record may come twice, late, or in place of 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -56,7 +56,7 @@ def sale_of(order: Mapping[str, Any]) -> Sale:
     if status not in COUNTED_STATES | UNCOUNTED_STATES:
         raise UnprojectableError(f"no state of an order: {status!r}")
     copies: Counter[str] = Counter()
-    for line in order.get("books") or ():
+    for line in _maps(order, "books"):
         book_id, quantity = _line(line)
         if status in COUNTED_STATES and line.get("status") not in UNCOUNTED_LINES:
             copies[book_id] += quantity
@@ -84,8 +84,9 @@ def day_of(order: Mapping[str, Any]) -> date | None:
     That is the day of its history's first entry ``placed``. An order that was never placed,
     or was brought in without a history, has the day of its reservation, ``orderDate``.
     """
-    placed = [step["at"] for step in order.get("history") or () if step.get("status") == "placed"]
-    moment = min(placed, default=order.get("orderDate"))
+    steps = _maps(order, "history")
+    placed = (step.get("at") for step in steps if step.get("status") == "placed")
+    moment = next(placed, order.get("orderDate"))
     if moment is None:
         return None
     try:
@@ -103,7 +104,7 @@ def rating_of(book: Mapping[str, Any]) -> Rating:
     rating = book.get("rating")
     if not isinstance(rating, Decimal):
         raise UnprojectableError(f"not a rating: {rating!r}")
-    readers = min(int(book.get("ratingCount", 0)), MOST_READERS)
+    readers = min(_whole({"ratingCount": Decimal(0), **book}, "ratingCount"), MOST_READERS)
     sold = bool(book.get("listing"))
     return Rating(
         book_id=_text(book, "id"),
@@ -129,6 +130,14 @@ def _line(line: Mapping[str, Any]) -> tuple[str, int]:
     if quantity < 1:
         raise UnprojectableError(f"a line of {quantity} copies")
     return _text(line, "bookId"), quantity
+
+
+def _maps(item: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    """Return a list of maps in an item; an item without it has none."""
+    value = item.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+        raise UnprojectableError(f"{name} is no list of maps")
+    return value
 
 
 def _text(item: Mapping[str, Any], name: str) -> str:

@@ -240,19 +240,22 @@ def begin_generation() -> str:
 
 
 def fill(generation: str, entries: Iterable[Sale | Rating]) -> None:
-    """Write entries into the generation being filled, alone, in one request.
+    """Write entries, up to ``BATCH`` of them, into the generation being filled and no other.
 
     What the projector wrote meanwhile wins, where it is newer. Orders too old to be told apart
     later are counted without a record. Raises ``SupersededError``.
     """
-    with _patient().pipeline(transaction=False) as pipeline:
+    client = _patient()
+    # Loaded anew for each request: Redis may have been restarted since the last one.
+    loaded = {script: client.script_load(script) for script in (_COUNT_SALE, _RATE_BOOK)}
+    with client.pipeline(transaction=False) as pipeline:
         for entry in entries:
-            arguments = (
+            script, keys, arguments = (
                 _sale_arguments(entry, generation=generation)
                 if isinstance(entry, Sale)
                 else _rating_arguments(entry, generation=generation)
             )
-            _run(pipeline, *arguments)
+            pipeline.evalsha(loaded[script], len(keys), *keys, *arguments)
         if SUPERSEDED in pipeline.execute():
             raise SupersededError(f"generation {generation} is no longer the one being filled")
 

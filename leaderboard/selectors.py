@@ -46,7 +46,7 @@ class RankedRating:
 def bestsellers(period: str = "all", limit: int = 20, *, today: date) -> list[Ranked] | None:
     """Return the books sold most in a period that ends with ``today``, a day in the shop's zone.
 
-    ``period`` is one of ``PERIODS``. An order counts on the day it was placed, as long as it is
+    ``period`` is one of ``PERIODS``, ``limit`` at most ``MOST``. An order counts on the day it was placed, as long as it is
     neither cancelled nor sent back. Withdrawn books are left out and the next move up. Returns
     ``None`` when Redis is away.
     """

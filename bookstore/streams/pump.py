@@ -183,7 +183,11 @@ class Pump:
         pause = 0.0
         while not wait(pause):
             try:
-                pause = 0.0 if self.turn() else min(pause + IDLE_STEP_SECONDS, LONGEST_IDLE_SECONDS)
+                pause = (
+                    0.0
+                    if self.turn(enough=lambda: wait(0.0))
+                    else min(pause + IDLE_STEP_SECONDS, LONGEST_IDLE_SECONDS)
+                )
                 self._came_back()
             except StreamsAwayError as error:
                 self._went_away(error)
@@ -214,14 +218,20 @@ class Pump:
             raise StreamStalledError(f"refused {attempts} times in a row, and not delivered: {left} records")
         return settled
 
-    def turn(self) -> int:
-        """Look at each readable shard once and return how many records were settled.
+    def turn(self, *, enough: Callable[[], bool] = lambda: False) -> int:
+        """Look at each readable shard once, one batch of each, and return how many records were settled.
 
-        Raises ``StreamsAwayError``; nothing is lost by it.
+        ``enough`` is asked before each batch and may end the turn. Raises ``StreamsAwayError``;
+        nothing is lost by it.
         """
         if time.monotonic() >= self._next_refresh:
             self._refresh()
-        return sum(self._pump(shard) for shard in self._readable())
+        settled = 0
+        for shard in self._readable():
+            if enough():
+                break
+            settled += self._pump(shard)
+        return settled
 
     def _pump(self, shard: _Shard) -> int:
         if time.monotonic() < shard.next_try:

@@ -138,6 +138,10 @@ def test_an_order_without_a_history_has_the_day_of_its_reservation() -> None:
         {"books": [{"bookId": "b-1", "quantity": Decimal("0.5")}]},
         {"books": [{"bookId": "b-1", "quantity": Decimal("1e30")}]},
         {"history": [], "orderDate": "yesterday"},
+        {"history": [], "orderDate": "2026-11-22T17:05:00"},
+        {"history": ["placed"]},
+        {"books": "Emma"},
+        {"books": ["Emma"]},
     ],
     ids=str,
 )
@@ -179,7 +183,9 @@ def test_a_removed_book_has_no_place_one_revision_later() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [{"rating": None}, {"rating": "4"}, {"revision": None}, {"id": None}], ids=str
+    "broken",
+    [{"rating": None}, {"rating": "4"}, {"revision": None}, {"id": None}, {"ratingCount": "many"}],
+    ids=str,
 )
 def test_a_book_that_makes_no_sense_can_never_be_rated(broken: dict[str, Any]) -> None:
     with pytest.raises(UnprojectableError):

@@ -470,8 +470,8 @@ def test_running_waits_for_streams_that_are_away_and_says_so_once(
 
     def nothing() -> None: ...
 
-    times = ticks(go_away, nothing, nothing, nothing, come_back, nothing, nothing)
-    pump.run(wait=lambda _seconds: next(times))
+    times = ticks(go_away, nothing, nothing, nothing, come_back, nothing, nothing, nothing)
+    pump.run(wait=lambda _seconds: next(times, True))
 
     assert consumer.settled == written
     assert [each.getMessage().partition(":")[0] for each in caplog.records] == [
@@ -488,9 +488,27 @@ def test_running_looks_again_at_once_while_there_is_something_and_rests_when_the
 
     def wait(seconds: float) -> bool:
         pauses.append(seconds)
-        return len(pauses) == 12
+        return len(pauses) >= 24
 
     pump.run(wait=wait)
 
-    assert pauses[:3] == [0, 0, 0]
-    assert pauses[3:] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5])
+    at_once = list(itertools.takewhile(lambda pause: pause == 0, pauses))
+    assert len(at_once) == 6  # before each of three turns, and in each before the only shard's batch
+    assert [pause for pause in pauses if pause][:7] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.5])
+
+
+def test_told_to_stop_it_finishes_the_batch_and_begins_no_other(
+    streams: FakeStreams, consumer: Consumer
+) -> None:
+    streams.write(ORDERS, 300)
+    streams.write(BOOKS, 300)
+    told = False
+
+    def deliver(event: Any, context: object) -> BatchResponse:
+        nonlocal told
+        told = True
+        return consumer(event, context)
+
+    Pump(deliver=deliver, streams=streams).run(wait=lambda _seconds: told)
+
+    assert len(consumer.settled) == 100
