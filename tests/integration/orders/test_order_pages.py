@@ -13,7 +13,6 @@ from catalog.models import Book
 from catalog.selectors import review_of
 from orders import selectors, services
 from orders.errors import OrderNotFoundError
-from orders.ids import draw_order_id
 from orders.models import Order
 from orders.services import advance_order, cancel_order
 from orders.states import Status
@@ -93,7 +92,7 @@ def test_a_stranger_signs_in_first(client, path):
     assert answer["Location"].startswith("/oidc/authenticate/?next=/")
 
 
-@pytest.mark.parametrize("order_id", ["x", "0" * 36, draw_order_id(at=NOW), "é", "a" * 2000, "%00"])
+@pytest.mark.parametrize("order_id", ["x", "0" * 36, "0199d000-0000-7000-8000-000000000000", "é", "a" * 2000, "%00"])
 def test_an_order_that_is_none_is_a_404(customer, order_id):
     assert customer.get(f"/orders/{order_id}/").status_code == 404
     assert customer.post(f"/orders/{order_id}/cancel/").status_code == 404
