@@ -35,14 +35,12 @@ from bookstore.accounts.forms import AddressForm, ErasureForm
 from bookstore.accounts.models import User
 from bookstore.caching import private_page
 
-# Why nobody was signed in, by a word in the address of the page that says so.
-FAILURES: dict[str, type[AccountError] | None] = {
-    "expired": SignInExpiredError,
-    "unverified": EmailNotVerifiedError,
-    "closed": AccountDisabledError,
-    "unavailable": CognitoUnavailableError,
-    "cancelled": None,
-    "refused": None,
+# Why nobody was signed in: a word in the address of the page that says so, and its sentence.
+REASONS: dict[type[AccountError], str] = {
+    SignInExpiredError: "expired",
+    EmailNotVerifiedError: "unverified",
+    AccountDisabledError: "closed",
+    CognitoUnavailableError: "unavailable",
 }
 SENTENCES = {
     "expired": gettext_lazy(
@@ -130,7 +128,7 @@ class SignInReturn(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # the
         except SignInExpiredError:
             return self._again(request, attempt.next, attempt)
         except AccountError as error:
-            return self._failed(_reason(error), attempt)
+            return self._failed(REASONS.get(type(error), "refused"), attempt)
         if not isinstance(user, User):
             return self._failed("refused", attempt)
         auth.login(request, user)  # under a new session key, so that one set beforehand is worth nothing
@@ -167,10 +165,6 @@ class SignOut(OIDCLogoutView):  # type: ignore[misc]  # the package ships no typ
     """
 
     http_method_names = ["post"]
-
-
-def _reason(error: AccountError) -> str:
-    return next((reason for reason, kind in FAILURES.items() if kind and isinstance(error, kind)), "refused")
 
 
 @require_safe

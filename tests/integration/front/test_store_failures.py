@@ -31,7 +31,6 @@ WITHOUT_STORE = {
     "catalog:suggest",  # OpenSearch alone
     "leaderboard:bestsellers",  # with nothing sold there is no book to read
     "leaderboard:top-rated",
-    "sitemap-part",  # a file in the bucket, and there is none
 }
 
 
