@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bookstore.devstack.environment import remembered
 from bookstore.devstack.stores import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,8 +59,7 @@ class LocalShop:
 
     @property
     def variables(self) -> dict[str, str]:
-        pairs = re.findall(r"^(\w+)='(.*)'$", (self.folder / "env").read_text(), re.MULTILINE)
-        return {name: value.replace("\\'", "'").replace("\\\\", "\\") for name, value in pairs}
+        return remembered(self.folder / "env")
 
     def wait_until_open(self) -> "LocalShop":
         started = time.monotonic()
@@ -105,13 +104,16 @@ class LocalShop:
     def processes(self) -> dict[int, str]:
         """Every process that belongs to this shop, whoever its parent is now."""
         mark = f"DEVSTACK_FOLDER={self.folder}\0".encode()
+        # Redis writes its name over its environment; its port tells it apart.
+        redis = self.variables.get("REDIS_URL", "").removesuffix("/0").rpartition("/")[2] or "no such process"
         found = {}
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
             try:
-                if mark in (entry / "environ").read_bytes() + b"\0":
-                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if mark in (entry / "environ").read_bytes() + b"\0" or redis in command:
+                    found[int(entry.name)] = command
             except OSError:
                 continue  # it has ended
         return found
