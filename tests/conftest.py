@@ -5,18 +5,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pytest_socket import disable_socket, enable_socket
 
 IN_CI = os.environ.get("CI") == "true"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if "unit" in Path(item.path).relative_to(Path(__file__).parent).parts[:1]:
-        from pytest_socket import disable_socket
-
         disable_socket()
     else:
-        from pytest_socket import enable_socket
-
         enable_socket()
 
 

@@ -5,19 +5,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from catalog import services
+
 _numbers = itertools.count(1)
 
 
 def category(slug: str = "fiction", name: str = "", **fields: Any) -> Any:
-    from catalog import services
-
     return services.save_category(slug=slug, name=name or slug.replace("-", " ").capitalize(), **fields)
 
 
 def book(name: str = "", *, price: str = "7.99", stock: int = 10, **fields: Any) -> Any:
     """Add a book; its category need not exist."""
-    from catalog import services
-
     number = next(_numbers)
     fields.setdefault("book_id", f"b-{number}")
     fields.setdefault("authors", ("Jane Austen",))

@@ -10,10 +10,14 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
+from pytest_socket import enable_socket
 
 from bookstore import aws
+from bookstore.accounts.services import session_for
 from bookstore.devstack import stores as embedded
 from bookstore.dynamodb.tables import all_tables
+from bookstore.streams.pump import Pump
+from catalog import search, selectors
 from tests import settings as ports
 from tests.wire import Proxy, Wire
 
@@ -21,8 +25,6 @@ from tests.wire import Proxy, Wire
 @pytest.fixture(scope="session")
 def wire() -> Iterator[Wire]:
     """Start the stores of this test process and the proxies before them."""
-    from pytest_socket import enable_socket
-
     enable_socket()
     search_port, redis_port = embedded.free_port(), embedded.free_port()
     with contextlib.ExitStack() as running:
@@ -45,8 +47,6 @@ def wire() -> Iterator[Wire]:
 @pytest.fixture(autouse=True)
 def empty_stores(wire: Wire) -> None:
     """Give each test empty tables, an empty bucket, queue and index, and cold caches."""
-    from catalog import search, selectors
-
     reset = urllib.request.Request(f"{settings.AWS_ENDPOINT_URL}/_ministack/reset", method="POST")
     with urllib.request.urlopen(reset, timeout=30):
         pass
@@ -80,8 +80,6 @@ def sign_in() -> Callable[..., Client]:
         email: str = "reader@example.com",
         groups: tuple[str, ...] = (),
     ) -> Client:
-        from bookstore.accounts.services import session_for
-
         client = client or Client(headers={"sec-fetch-site": "same-origin"})
         client.cookies[settings.SESSION_COOKIE_NAME] = session_for(
             customer_id=customer_id, email=email, groups=groups, at=datetime.now(UTC)
@@ -100,7 +98,4 @@ def client() -> Client:
 @pytest.fixture
 def pump() -> Callable[[], Any]:
     """Project everything that waits in the streams; return how many records there were."""
-    from bookstore.streams import pump as stream_pump
-
-    pump = stream_pump.Pump()
-    return pump.drain
+    return Pump().drain

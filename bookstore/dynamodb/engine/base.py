@@ -12,12 +12,12 @@ from django.db.backends.dummy import base as dummy
 from django.db.backends.dummy.features import DummyDatabaseFeatures
 
 
-def _no_sql(*args: object, **kwargs: object) -> NoReturn:
+def _no_sql(*_args: object, **_kwargs: object) -> NoReturn:
     msg = "This project has no SQL database: DynamoDB is its only source of truth."
     raise ImproperlyConfigured(msg)
 
 
-def _nothing(*args: object, **kwargs: object) -> None:
+def _nothing(*_args: object, **_kwargs: object) -> None:
     return None
 
 
