@@ -615,14 +615,20 @@ _REVISED = (
 
 
 def _differences(before: Book, after: Book) -> list[Action]:
-    was, becomes = before.serialize(null_check=False), after.serialize(null_check=False)
+    """Return what makes one book of the other; numbers are compared by value, whatever zeros they end in."""
     actions: list[Action] = []
     for name in _REVISED:
-        attribute = getattr(Book, name)
-        if was.get(attribute.attr_name) != becomes.get(attribute.attr_name):
-            value = getattr(after, name)
-            actions.append(attribute.remove() if value is None else attribute.set(value))
+        was, becomes = getattr(before, name), getattr(after, name)
+        if _comparable(was) != _comparable(becomes):
+            attribute = getattr(Book, name)
+            actions.append(attribute.remove() if becomes is None else attribute.set(becomes))
     return actions
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, list):  # of contributors, which PynamoDB compares by identity
+        return [(each.name, each.slug, each.role) for each in value]
+    return value
 
 
 def _replace_contributions(write: TransactWrite, before: Book, after: Book) -> None:

@@ -1,0 +1,129 @@
+from datetime import timedelta
+
+import opensearchpy
+import pytest
+
+from bookstore.streams.errors import is_transient
+from catalog import search
+from catalog.errors import SearchUnavailableError
+from catalog.search import SearchQuery
+from catalog.search.engine import client
+from tests.factories import book
+
+
+@pytest.fixture
+def emma(image_of):
+    """One book at two revisions: Emma, then Emma Revised."""
+    book("Emma", book_id="emma")
+    first = image_of("emma")
+    return first, {**first, "name": "Emma Revised", "revision": first["revision"] + 1}
+
+
+def titles(text="emma"):
+    search.refresh()
+    answer = client().search(index=search.current_indexes()[0], body={"query": {"term": {"sold": True}}})
+    return [hit["_source"]["title"] for hit in answer["hits"]["hits"]]
+
+
+def test_a_newer_revision_replaces_an_older_one(emma):
+    for image in emma:
+        search.put_book(image)
+    assert titles() == ["Emma Revised"]
+
+
+def test_an_older_revision_changes_nothing(emma):
+    for image in reversed(emma):
+        search.put_book(image)
+    assert titles() == ["Emma Revised"]
+
+
+def test_the_same_revision_twice_is_no_error(emma):
+    search.put_book(emma[0])
+    search.put_book(emma[0])
+    assert titles() == ["Emma"]
+
+
+def test_a_removed_book_does_not_come_back_by_a_replay(emma, now):
+    first, second = emma
+    search.put_book(first)
+    search.remove_book("emma", last_revision=int(second["revision"]), at=now)
+    for image in (first, second):
+        search.put_book(image)
+    search.remove_book("emma", last_revision=int(second["revision"]), at=now)
+    assert titles() == []
+
+
+def test_a_removal_that_comes_before_what_it_removes_wins(emma, now):
+    search.remove_book("emma", last_revision=int(emma[1]["revision"]), at=now)
+    search.put_book(emma[1])
+    assert titles() == []
+
+
+def test_an_old_removal_does_not_take_a_newer_book(emma, now):
+    search.put_book(emma[1])
+    search.remove_book("emma", last_revision=int(emma[0]["revision"]) - 1, at=now)
+    assert titles() == ["Emma Revised"]
+
+
+def test_an_id_made_again_is_newer_than_its_tombstone(emma, now):
+    first, second = emma
+    search.put_book(second)
+    search.remove_book("emma", last_revision=int(second["revision"]), at=now)
+    reborn = {
+        **first,
+        "name": "Emma Reborn",
+        "revision": int((now + timedelta(minutes=1)).timestamp() * 1000),
+    }
+    search.put_book(reborn)
+    assert titles() == ["Emma Reborn"]
+
+
+def test_a_book_of_a_wrong_kind_is_told_from_an_engine_in_trouble(emma):
+    with pytest.raises(search.UnindexableError):
+        search.put_book({**emma[0], "addedAt": "yesterday"})
+    assert titles() == []
+
+
+def test_the_index_takes_nothing_that_it_does_not_know():
+    with pytest.raises(opensearchpy.RequestError):
+        client().index(index=search.current_indexes()[0], id="x", body={"unknown": 1})
+
+
+def test_an_engine_that_is_away_is_worth_a_later_try(emma, wire):
+    with wire.opensearch.refuse(), pytest.raises(SearchUnavailableError) as caught:
+        search.put_book(emma[0])
+    assert is_transient(caught.value)
+
+
+def test_an_index_that_is_not_there_yet_is_worth_a_later_try_and_is_not_guessed(emma):
+    search.forget_everything()
+    with pytest.raises(SearchUnavailableError) as caught:
+        search.put_book(emma[0])
+    assert is_transient(caught.value)
+    assert search.current_indexes() == []
+    assert not client().indices.exists(index=f"{search.building_alias()}")
+
+
+def test_making_the_index_twice_makes_one():
+    before = search.current_indexes()
+    search.create_index()
+    assert search.current_indexes() == before
+    assert len(before) == 1
+
+
+def test_forgetting_everything_is_for_this_machine_alone(settings):
+    settings.OPENSEARCH_URL = "https://search.example.com"
+    with pytest.raises(search.index.aws.NotLocalError):
+        search.forget_everything()
+
+
+def test_one_book_is_one_request(emma, wire):
+    with wire.count() as calls:
+        search.put_book(emma[0])
+    assert (calls.opensearch, calls.total) == (1, 1)
+
+
+def test_what_was_written_is_found(emma):
+    search.put_book(emma[0])
+    search.refresh()
+    assert search.find(SearchQuery("emma")).ids == ("emma",)

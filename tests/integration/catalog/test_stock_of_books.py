@@ -1,0 +1,122 @@
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+from pynamodb.exceptions import TransactWriteError
+
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
+from bookstore.dynamodb.tables import transaction
+from catalog import services
+from catalog.errors import BadBookError
+from catalog.models import Book
+from tests.factories import book
+
+
+def stored(book_id):
+    return Book.get(book_id, consistent_read=True)
+
+
+def take(book_id, copies=1, price="7.99"):
+    """Take copies in a transaction of their own; tell whether it went through."""
+    try:
+        with transaction() as write:
+            services.take_copies(write, book_id=book_id, copies=copies, price=Decimal(price))
+    except TransactWriteError as error:
+        if cancellation_codes(error) != [CONDITION_FAILED]:
+            raise
+        return False
+    return True
+
+
+def give_back(book_id, copies=1):
+    with transaction() as write:
+        services.return_copies(write, book_id=book_id, copies=copies)
+
+
+def test_copies_are_taken_and_returned(now):
+    book(book_id="b-1", stock=3)
+    before = stored("b-1")
+    assert take("b-1", 2)
+    assert stored("b-1").stock == 1
+    give_back("b-1", 2)
+    after = stored("b-1")
+    assert (after.stock, after.revision, after.version) == (3, before.revision + 2, before.version)
+
+
+def test_no_more_copies_are_taken_than_there_are():
+    book(book_id="b-1", stock=2)
+    assert not take("b-1", 3)
+    assert stored("b-1").stock == 2
+
+
+def test_fifty_buyers_of_seven_copies_get_seven():
+    book(book_id="b-1", stock=7)
+    with ThreadPoolExecutor(50) as buyers:
+        got = list(buyers.map(lambda _: take("b-1"), range(50)))
+    assert got.count(True) == 7
+    assert stored("b-1").stock == 0
+
+
+@pytest.mark.parametrize("price", ["7.98", "8.00", "0.01", "799"])
+def test_a_forged_or_outdated_price_takes_nothing(price):
+    book(book_id="b-1", price="7.99", stock=5)
+    assert not take("b-1", price=price)
+    assert stored("b-1").stock == 5
+
+
+def test_a_price_is_compared_by_value():
+    book(book_id="b-1", price="7.90")
+    assert take("b-1", price="7.9")
+
+
+def test_a_withdrawn_book_is_not_sold_but_taken_back(now):
+    book(book_id="b-1", stock=5)
+    services.withdraw_book(book_id="b-1", at=now)
+    assert not take("b-1")
+    give_back("b-1")
+    assert stored("b-1").stock == 6
+
+
+def test_a_book_that_does_not_exist_has_no_copies():
+    assert not take("nothing")
+    with pytest.raises(TransactWriteError):
+        give_back("nothing")
+    assert list(Book.scan()) == []
+
+
+@pytest.mark.parametrize("copies", [0, -1, 1.5, True])
+def test_taking_no_copies_is_a_mistake_of_the_caller(copies):
+    for act in (services.return_copies, services.take_copies):
+        price = {"price": Decimal(1)} if act is services.take_copies else {}
+        with pytest.raises(ValueError, match="copies"):
+            act(None, book_id="b-1", copies=copies, **price)
+
+
+def test_a_transaction_that_fails_elsewhere_takes_nothing():
+    book(book_id="b-1", stock=5)
+    book(book_id="b-2", stock=0)
+
+    def take_both():
+        with transaction() as write:
+            services.take_copies(write, book_id="b-1", copies=1, price=Decimal("7.99"))
+            services.take_copies(write, book_id="b-2", copies=1, price=Decimal("7.99"))
+
+    with pytest.raises(TransactWriteError) as caught:
+        take_both()
+    assert cancellation_codes(caught.value) == [None, CONDITION_FAILED]
+    assert stored("b-1").stock == 5
+
+
+def test_deliveries_at_the_same_time_all_count():
+    book(book_id="b-1", stock=0)
+    with ThreadPoolExecutor(10) as vans:
+        list(vans.map(lambda _: services.receive_stock(book_id="b-1", copies=3), range(10)))
+    assert stored("b-1").stock == 30
+
+
+@pytest.mark.parametrize("copies", [0, -5, 2.5])
+def test_a_delivery_brings_at_least_one_copy(copies):
+    book(book_id="b-1", stock=1)
+    with pytest.raises(BadBookError):
+        services.receive_stock(book_id="b-1", copies=copies)
+    assert stored("b-1").stock == 1
