@@ -291,6 +291,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "botocore": {"level": "WARNING"},
         "opensearch": {"level": "ERROR"},
+        "opensearchpy.trace": {"level": "ERROR"},  # it writes whole documents
         "pynamodb": {"level": "WARNING"},
         "urllib3": {"level": "ERROR"},
     },

@@ -50,12 +50,13 @@ class Table(Model):
     @classmethod
     def _get_connection(cls) -> TableConnection:
         with _connecting:
-            if cls._connection is None:
-                own = super()._get_connection()
+            known = cls._connection is not None
+            own = super()._get_connection()
+            if not known:
                 shared = connection()
                 shared.add_meta_table(own.get_meta_table())
                 own.connection = shared
-            return cls._connection
+            return own
 
 
 _connecting = RLock()  # two threads may meet a table for the first time together
