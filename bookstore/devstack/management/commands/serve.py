@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 from django.core.servers.basehttp import WSGIServer
 
 from bookstore import aws
+from bookstore.devstack.compression import compressed
 from bookstore.devstack.stores import LOOPBACK
 
 
@@ -33,6 +34,10 @@ class Command(RunServer):
     def handle(self, *args: Any, **options: Any) -> str | None:
         aws.refuse_unless_local()
         return super().handle(*args, **options)
+
+    def get_handler(self, *args: Any, **options: Any) -> Any:
+        """Return what answers requests, behind the compression that CloudFront gives the deployed shop."""
+        return compressed(super().get_handler(*args, **options))
 
     def check_migrations(self) -> None:
         """There are none."""
