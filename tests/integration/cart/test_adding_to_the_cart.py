@@ -81,35 +81,35 @@ def test_adding_again_adds_up(client):
     assert [int(line.quantity) for line in everything_in_carts()] == [5]
 
 
-@pytest.mark.parametrize(
-    "quantity",
-    [
-        "",
-        " ",
-        "0",
-        "-1",
-        "21",
-        "1000000000",
-        "1e9",
-        "1.5",
-        "1,5",
-        "abc",
-        "٣",
-        "²",
-        "1_0",
-        "+2",
-        "0x2",
-        "NaN",
-        "\x002",
-        "１",
-    ],
-)
-def test_a_quantity_that_is_none_is_refused_with_a_sentence(client, quantity):
+QUANTITIES = [
+    "",
+    " ",
+    "0",
+    "-1",
+    "21",
+    "1000000000",
+    "1e9",
+    "1.5",
+    "1,5",
+    "abc",
+    "٣",
+    "²",
+    "1_0",
+    "+2",
+    "0x2",
+    "NaN",
+    "\x002",
+    "１",
+]
+
+
+def test_a_quantity_that_is_none_is_refused_with_a_sentence(client):
     book = factories.book("Emma")
-    client.post("/cart/add/", {"bookId": book.id, "quantity": quantity, "price": "7.99"})
-    assert "Enter a whole number of copies, from 1 to 20." in client.get("/cart/").content.decode()
-    assert everything_in_carts() == []
-    assert settings.CART_COOKIE_NAME not in client.cookies
+    for quantity in QUANTITIES:
+        client.post("/cart/add/", {"bookId": book.id, "quantity": quantity, "price": "7.99"})
+        assert "Enter a whole number of copies, from 1 to 20." in client.get("/cart/").content.decode()
+        assert everything_in_carts() == [], quantity
+        assert settings.CART_COOKIE_NAME not in client.cookies
 
 
 def test_a_missing_quantity_is_refused(client):

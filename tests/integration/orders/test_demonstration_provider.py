@@ -30,6 +30,11 @@ ROOT = Path(__file__).parent.parent.parent.parent
 BACK = "http://127.0.0.1:1/checkout/return/?order=o-1"
 
 
+@pytest.fixture(autouse=True)
+def empty_stores() -> None:
+    """Start no stores: the provider knows none."""
+
+
 @pytest.fixture
 def order(provider) -> Order:
     return Order("c-1", "o-1", number="ABCDEFGHJK", total=Decimal("12.98"), currency="GBP")

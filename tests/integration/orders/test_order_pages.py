@@ -92,7 +92,9 @@ def test_a_stranger_signs_in_first(client, path):
     assert answer["Location"].startswith("/oidc/authenticate/?next=/")
 
 
-@pytest.mark.parametrize("order_id", ["x", "0" * 36, "0199d000-0000-7000-8000-000000000000", "é", "a" * 2000, "%00"])
+@pytest.mark.parametrize(
+    "order_id", ["x", "0" * 36, "0199d000-0000-7000-8000-000000000000", "é", "a" * 2000, "%00"]
+)
 def test_an_order_that_is_none_is_a_404(customer, order_id):
     assert customer.get(f"/orders/{order_id}/").status_code == 404
     assert customer.post(f"/orders/{order_id}/cancel/").status_code == 404
