@@ -26,7 +26,7 @@ from bookstore.devstack import environment, stores
 from bookstore.devstack.journal import COUNTED, Journal, loss
 from bookstore.devstack.sources import Sources
 from bookstore.devstack.stores import LOOPBACK, ROOT, Store, StoreFailedError
-from bookstore.devstack.terminal import Log, Terminal, is_terminal, loudly, say
+from bookstore.devstack.terminal import Log, Terminal, is_terminal, loudly, say, step
 
 STORES = ("aws", "search", "redis")
 RUN_THE_SHOP = ("web", "streams", "unpaid")  # the programs that start anew after an edit
@@ -120,24 +120,24 @@ class Shop:
         crash = journal.left_behind()
         logs = self._fresh_logs()
         say(f"Opening the bookstore at {origin}/ …")
-        self._step("Starting the local AWS, the search engine and Redis")
         ports = environment.ports(known)
-        addresses = self._start_stores(ports, logs)
-        # boto3 takes as long to be imported as the local AWS takes to start.
-        from bookstore.devstack import cloud  # noqa: PLC0415
+        with step("Starting the local AWS, the search engine and Redis"):
+            addresses = self._start_stores(ports, logs)
+            # boto3 takes as long to be imported as the local AWS takes to start.
+            from bookstore.devstack import cloud  # noqa: PLC0415
 
-        self._wait_for_stores(addresses, ports, logs)
-        local_aws = cloud.Cloud(addresses["aws"])
-        try:
-            cognito = local_aws.user_pool(origin=origin, known=known)
-            local_aws.bucket()
-            local_aws.queue()
-            there = local_aws.counts(tables=COUNTED, pool=cognito["COGNITO_USER_POOL_ID"])
-        except cloud.TROUBLE as error:
-            raise ShopError(
-                f"The local AWS did not do as it was asked ({error}). Its log is {logs / 'aws.log'};"
-                " `make reset` starts afresh, without what it holds."
-            ) from error
+            self._wait_for_stores(addresses, ports, logs)
+            local_aws = cloud.Cloud(addresses["aws"])
+            try:
+                cognito = local_aws.user_pool(origin=origin, known=known)
+                local_aws.bucket()
+                local_aws.queue()
+                there = local_aws.counts(tables=COUNTED, pool=cognito["COGNITO_USER_POOL_ID"])
+            except cloud.TROUBLE as error:
+                raise ShopError(
+                    f"The local AWS did not do as it was asked ({error}). Its log is {logs / 'aws.log'};"
+                    " `make reset` starts afresh, without what it holds."
+                ) from error
         shop = environment.variables(
             home=self.folder, port=port, addresses=addresses, cognito=cognito, known=known
         )
@@ -159,16 +159,11 @@ class Shop:
                 say(f"The local AWS is slow to answer ({error}).")
 
         note()
-        self._step("Starting the web server, the stream pump, payment and sign-up pages")
-        self._start_programs(port, addresses, positions, programs, logs)
-        self._wait_until_ready(port, addresses)
+        with step("Starting the web server, the stream pump, payment and sign-up pages"):
+            self._start_programs(port, addresses, positions, programs, logs)
+            self._wait_until_ready(port, addresses)
         self._welcome(origin)
         self._keep_open(note, programs)
-
-    def _step(self, what: str) -> None:
-        if self._is_told():
-            raise _Told
-        say(f"  {what} …")
 
     def _fresh_logs(self) -> Path:
         """Make the folder for logs; those of the run before go into one of their own."""
@@ -227,6 +222,9 @@ class Shop:
 
     def _prepare(self, programs: Mapping[str, str]) -> None:
         """Fill the stores; what it says goes to the terminal."""
+        if self._is_told():
+            raise _Told
+        say("  Filling the shop …")
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "manage.py"), "prepare_shop"],
             env={**programs, "LOG_LEVEL": "WARNING"},  # the steps are told; the rest is noise here

@@ -1,13 +1,18 @@
 """How the supervisor speaks to the person who started it."""
 
+import contextlib
 import os
 import select
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 _COLOURS = {"web": "36", "streams": "35", "payment": "33", "sign-up": "34", "unpaid": "32"}
 _IS_TERMINAL = sys.stdout is not None and sys.stdout.isatty()
 _IN_COLOUR = _IS_TERMINAL and "NO_COLOR" not in os.environ
+_SIGN_OF_LIFE_SECONDS = 5.0  # between two lines where no terminal can show one that changes
 _MOST_AT_ONCE = 64 * 1024  # bytes of a log shown in one go
 
 
@@ -18,8 +23,12 @@ def is_terminal() -> bool:
 
 def say(text: str = "") -> None:
     """Print a line at once; a terminal that is gone keeps nothing from going on."""
+    _print(text, end="\n")
+
+
+def _print(text: str, *, end: str) -> None:
     try:
-        print(text, flush=True)
+        print(text, end=end, flush=True)
     except (OSError, ValueError):  # closed, at our end or at the other
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - stays open until the process ends
 
@@ -45,6 +54,33 @@ class Terminal:
 def loudly(text: str) -> str:
     """Return a text as it stands out on a terminal."""
     return f"\033[1m{text}\033[0m" if _IN_COLOUR else text
+
+
+@contextlib.contextmanager
+def step(what: str) -> Iterator[None]:
+    """Say what is being done, and, while it takes longer, that it still is."""
+    done = threading.Event()
+    ticking = threading.Thread(target=_tick, args=(what, done), daemon=True)
+    ticking.start()
+    try:
+        yield
+    finally:
+        done.set()
+        ticking.join()
+
+
+def _tick(what: str, done: threading.Event) -> None:
+    started = time.monotonic()
+    line = f"  {what} …"
+    if not _IS_TERMINAL:
+        say(line)
+        while not done.wait(_SIGN_OF_LIFE_SECONDS):
+            say(f"{line} {time.monotonic() - started:.0f} s")
+        return
+    _print(line, end="")
+    while not done.wait(1.0):
+        _print(f"\r{line} {time.monotonic() - started:.0f} s", end="")
+    say()
 
 
 class Log:
