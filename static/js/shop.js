@@ -40,8 +40,9 @@
     }
   });
 
-  /* The account's menu closes like any menu. */
+  /* A message that floats goes when it is told to, and the account's menu closes like any menu. */
   document.addEventListener("click", (event) => {
+    event.target.closest("[data-close]")?.closest(".notice").remove();
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(event.target)) {
         menu.open = false;
