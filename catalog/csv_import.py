@@ -1,7 +1,7 @@
 """Books out of CSV files: which column says what, and what a row comes to.
 
 A *mapping* is a TOML file with a table for each thing that is said about a book, ``book_id``,
-``stock`` or a field of ``drafts.BookFacts``. A table has either ``column``, or
+``stock``, ``added_on`` (the day it came into the shop) or a field of ``drafts.BookFacts``. A table has either ``column``, or
 ``demonstration = true`` for a value derived from the id. Beside ``column`` may stand:
 
 =============  =====================================================================
@@ -19,6 +19,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ MAPPINGS = Path(__file__).parent / "mappings"
 ENCODING = "utf-8-sig"
 
 _PEOPLE = ("authors", "translators", "illustrators", "editors")
-_TARGETS = ("book_id", "stock", *(name for name in FACTS if name != "cover"))
+_TARGETS = ("book_id", "stock", "added_on", *(name for name in FACTS if name != "cover"))
 _NEEDED = ("book_id", "name", "category", "price")
 # What may follow a name and still belong to it; "Baron", "Mrs." or "Earl of" does not.
 _SUFFIX = re.compile(r"(Jr|Sr)\.?|[IVX]+")
@@ -208,15 +209,19 @@ def _lines(path: Path, encoding: str) -> Iterator[tuple[int, list[str] | str]]:
 def _row(line: int, cells: Mapping[str, str], rules: MappingRules) -> Row | BadRow:
     said = _said(cells, rules)
     book_id, stock, category_name = said.pop("book_id"), said.pop("stock", ""), said["category"]
+    added_on = said.pop("added_on", "")
     said["category"] = keys.category_slug(category_name) if category_name else ""
     problems: dict[str, str] = {}
     _noting(problems, lambda: check_book_id(book_id))
     _noting(problems, lambda: _check_category(category_name))
     copies = _noting(problems, lambda: check_stock(_whole(stock)))
+    added_at = _noting(problems, lambda: _day(added_on))
     facts = _noting(problems, lambda: check_facts(**said))
     if problems or copies is None or facts is None:
         return BadRow(line, " ".join(f"{field}: {problem}" for field, problem in problems.items()))
-    return Row(Draft(reference=line, book_id=book_id, facts=facts, stock=copies), category_name)
+    return Row(
+        Draft(reference=line, book_id=book_id, facts=facts, stock=copies, added_at=added_at), category_name
+    )
 
 
 def _noting[Checked](problems: dict[str, str], check: Callable[[], Checked]) -> Checked | None:
@@ -287,6 +292,15 @@ def _whole(number: str | int) -> int:
         raise BadBookError({"stock": _("This is no whole number.")}) from None
 
 
+def _day(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), UTC)
+    except ValueError:
+        raise BadBookError({"added_on": _("This is no day, such as 2026-11-22.")}) from None
+
+
 # --- Values for a demonstration ----------------------------------------------------------------------------
 
 
@@ -311,8 +325,14 @@ def _demonstration_rating(book_id: str) -> str:
     return str(Decimal(30 + _drawn(book_id, "rating") % 20) / 10)
 
 
+def _demonstration_day(book_id: str) -> str:
+    """Between 2006 and 2025: a library that comes in one night is not new on the shelves."""
+    return (date(2006, 1, 1) + timedelta(_drawn(book_id, "added_on") % (20 * 365))).isoformat()
+
+
 _DEMONSTRATIONS: Mapping[str, Callable[[str], Any]] = {
     "price": _demonstration_price,
     "stock": _demonstration_stock,
     "prior_rating": _demonstration_rating,
+    "added_on": _demonstration_day,
 }

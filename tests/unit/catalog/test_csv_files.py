@@ -1,3 +1,5 @@
+from collections import Counter
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -43,6 +45,27 @@ def test_demonstration_values_are_always_the_same_for_an_id(rows_of):
     assert 0 < stocks.count(0) < 30
     assert max(stocks) > 20
     assert all(1 <= row.draft.facts.prior_rating <= 5 for row in first)
+
+
+def test_a_demonstration_library_came_in_over_twenty_years(rows_of):
+    rows = rows_of(HEAD + "".join(f"{number},Book {number},,Novels,\n" for number in range(2000)))
+    years = Counter(row.draft.added_at.year for row in rows)
+    assert set(years) == set(range(2006, 2026))
+    assert max(years.values()) < 200
+
+
+def test_a_day_of_arrival_is_read_and_a_wrong_one_refused(rows_of, tmp_path):
+    mapping = tmp_path / "mine.toml"
+    columns = {"book_id": "id", "name": "n", "category": "c", "price": "p", "added_on": "day"}
+    mapping.write_text("".join(f"{target} = {{column = '{column}'}}\n" for target, column in columns.items()))
+    right, none, wrong = rows_of(
+        "id,n,c,p,day\n1,A,Novels,1.00,2026-01-31\n2,B,Novels,1.00,\n3,C,Novels,1.00,31/1/26\n", str(mapping)
+    )
+    assert right.draft.added_at == datetime(2026, 1, 31, tzinfo=UTC)
+    assert none.draft.added_at is None
+    assert isinstance(wrong, BadRow)
+    assert wrong.line == 4
+    assert "added_on" in wrong.reason
 
 
 def test_several_authors_come_in_their_order(rows_of):
