@@ -6,8 +6,6 @@ search index's external version.
 """
 
 import contextlib
-import random
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +19,8 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from bookstore.dynamodb.attributes import instant_text
-from bookstore.dynamodb.errors import CONDITION_FAILED, CONFLICT, cancellation_codes, is_condition_failure
+from bookstore.dynamodb.conflicts import through_conflicts
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_condition_failure
 from bookstore.dynamodb.tables import transaction
 from catalog import images, keys
 from catalog.drafts import (
@@ -61,10 +60,6 @@ NEUTRAL_RATING = Decimal("3.50")
 CATEGORY_CHARACTERS = 80
 REVIEW_TITLE_CHARACTERS = 120
 REVIEW_CHARACTERS = 4000
-
-# A transaction that meets another one is cancelled by DynamoDB; the next attempt usually gets through.
-_ATTEMPTS = 6
-_FIRST_PAUSE_SECONDS = 0.02
 
 
 # --- What follows from stock and stars ---------------------------------------------------------------------
@@ -167,7 +162,7 @@ def store_new_book(book: Book) -> None:
             put_new_book(open_transaction, book)
 
     try:
-        _through_conflicts(write)
+        through_conflicts(write)
     except TransactWriteError as error:
         codes = cancellation_codes(error)
         if codes and codes[0] == CONDITION_FAILED:
@@ -262,7 +257,7 @@ def revise_book(*, book_id: str, version: int, at: datetime, **changes: Unpack[S
             open_transaction.update(Book(book_id), actions=actions, condition=Book.version == version)
 
     try:
-        _through_conflicts(write)
+        through_conflicts(write)
     except TransactWriteError as error:
         codes = cancellation_codes(error)
         if codes and codes[-1] == CONDITION_FAILED:  # updates come last
@@ -470,16 +465,17 @@ def _count_stars(write: TransactWrite, book_id: str, *, stars: int, readers: int
 
 def _rate[Result](write: Callable[[], Result], book_id: str) -> Result:
     """Write a review and its stars; a review that changed meanwhile is read and written again."""
-    for attempt in _attempts():
+
+    def write_if_there_is_a_book() -> Result:
         try:
             return write()
         except TransactWriteError as error:
             codes = cancellation_codes(error)
             if codes and codes[-1] == CONDITION_FAILED:  # the book's update comes last
                 raise BookNotFoundError(book_id) from error
-            if attempt.is_last or not set(codes) & {CONDITION_FAILED, CONFLICT}:
-                raise
-    raise AssertionError  # the last attempt returns or raises
+            raise
+
+    return through_conflicts(write_if_there_is_a_book, reads_anew=True)
 
 
 # --- Categories --------------------------------------------------------------------------------------------
@@ -674,7 +670,7 @@ def _list_or_delist(
             )
 
     # Nobody's edit is overwritten: after one that came between, the book is read again.
-    _through_conflicts(write, again_when=frozenset({CONFLICT, CONDITION_FAILED}))
+    through_conflicts(write, reads_anew=True)
     return _read(book_id)
 
 
@@ -687,38 +683,3 @@ def _read(book_id: str) -> Book:
 
 def _year(instant: datetime) -> str:
     return f"{instant.astimezone(UTC).year:04d}"
-
-
-# --- Meeting others ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    number: int
-
-    @property
-    def is_last(self) -> bool:
-        return self.number == _ATTEMPTS
-
-
-def _attempts() -> Iterable[_Attempt]:
-    """Count attempts, with a growing, uneven pause between them, so that two rivals do not meet again."""
-    for number in range(1, _ATTEMPTS + 1):
-        if number > 1:
-            time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (number - 2) * random.uniform(0.5, 1.5))  # noqa: S311 -- no secret
-        yield _Attempt(number)
-
-
-def _through_conflicts(
-    write: Callable[[], None], *, again_when: frozenset[str] = frozenset({CONFLICT})
-) -> None:
-    """Write; again when another transaction was in the way, and nothing beside that was wrong."""
-    for attempt in _attempts():
-        try:
-            write()
-        except TransactWriteError as error:
-            reasons = {code for code in cancellation_codes(error) if code}
-            if attempt.is_last or not reasons or reasons - again_when:
-                raise
-        else:
-            return

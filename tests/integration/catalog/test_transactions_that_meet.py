@@ -5,6 +5,7 @@ import contextlib
 import pytest
 from pynamodb.exceptions import CancellationReason, TransactWriteError, VerboseClientError
 
+from bookstore.dynamodb import conflicts
 from bookstore.dynamodb.tables import transaction
 from catalog import services
 from catalog.models import Book
@@ -42,7 +43,7 @@ def meetings(monkeypatch):
             raise _DiscardedError
 
     monkeypatch.setattr(services, "transaction", contended)
-    monkeypatch.setattr(services.time, "sleep", lambda _: None)
+    monkeypatch.setattr(conflicts.time, "sleep", lambda _: None)
     return waiting, tried
 
 

@@ -84,3 +84,8 @@ def test_every_other_refusal_is_raised_at_once(pauses: list[float]) -> None:
         with pytest.raises(type(error)):
             through_conflicts(failing(1, error))
     assert pauses == []
+
+
+def test_a_write_that_reads_anew_is_tried_again_when_what_it_read_had_changed(pauses: list[float]) -> None:
+    assert through_conflicts(failing(2, cancelled("ConditionalCheckFailed")), reads_anew=True) == "written"
+    assert len(pauses) == 2

@@ -4,9 +4,9 @@ from bookstore.dynamodb.pages import BadCursorError, read_cursor, sign_cursor
 
 
 def test_a_cursor_leads_back_to_its_key():
-    assert read_cursor(sign_cursor("middlemarch#b-1", list_name="fiction:title"), list_name="fiction:title") == (
-        "middlemarch#b-1"
-    )
+    assert read_cursor(
+        sign_cursor("middlemarch#b-1", list_name="fiction:title"), list_name="fiction:title"
+    ) == ("middlemarch#b-1")
 
 
 @pytest.mark.parametrize("other", ["fiction:price", "plays:title", ""])
