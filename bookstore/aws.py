@@ -81,5 +81,7 @@ def refuse_unless_local() -> None:
     }
     foreign = [f"{name}={url or '(AWS)'}" for name, url in addresses.items() if not is_loopback(url)]
     if foreign:
-        msg = f"This command only runs against stores on this machine, and these are not: {', '.join(foreign)}."
+        msg = (
+            f"This command only runs against stores on this machine, and these are not: {', '.join(foreign)}."
+        )
         raise NotLocalError(msg)

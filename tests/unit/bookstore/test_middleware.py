@@ -129,9 +129,7 @@ def kept(response: HttpResponse, request: HttpRequest) -> HttpResponse:
 
 def test_a_public_page_may_be_kept_by_everyone(browser: RequestFactory) -> None:
     response = kept(HttpResponse("page"), browser.get("/"))
-    assert response.headers["Cache-Control"] == (
-        "public, max-age=0, s-maxage=60, stale-while-revalidate=60"
-    )
+    assert response.headers["Cache-Control"] == ("public, max-age=0, s-maxage=60, stale-while-revalidate=60")
 
 
 @pytest.mark.parametrize("status", [302, 404, 500, 503])
