@@ -9,6 +9,7 @@ undoes a newer one, in whatever order and however often they come. A removed boo
 tombstone one revision later, which outlives every replay; no query shows it.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -288,12 +289,12 @@ def start_building(*, at: datetime) -> str:
     """Make an empty index for a rebuild and return its name; from now on all writes go there too.
 
     What a killed rebuild left is deleted. A rebuild that is still running then finds its
-    alias gone, and stops with an error.
+    index gone, and stops with an error.
     """
     name = f"{settings.SEARCH_INDEX}-{at:%Y%m%d%H%M%S}-{uuid4().hex[:6]}"
     with trouble_told():
-        for leftover in _indexes_behind(building_alias()):
-            patient_client().indices.delete(index=leftover)
+        for leftover in (*_indexes_behind(building_alias()), *_strays()):
+            patient_client().indices.delete(index=leftover, params={"ignore": HTTPStatus.NOT_FOUND})
         patient_client().indices.create(index=name, body={**INDEX_BODY, "aliases": {building_alias(): {}}})
     return name
 
@@ -366,6 +367,13 @@ def refresh() -> None:
     """Make what was written visible at once, which otherwise takes up to a second."""
     with trouble_told():
         patient_client().indices.refresh(index=settings.SEARCH_INDEX)
+
+
+def _strays() -> list[str]:
+    """Return indexes that a rebuild made and nothing points at: it was killed before it deleted them."""
+    ours = re.compile(rf"{re.escape(settings.SEARCH_INDEX)}-(initial|[0-9]{{14}}-[0-9a-f]{{6}})")
+    found = patient_client().indices.get_alias(index=f"{settings.SEARCH_INDEX}-*")
+    return [name for name, told in found.items() if ours.fullmatch(name) and not told["aliases"]]
 
 
 def _first_index() -> str:

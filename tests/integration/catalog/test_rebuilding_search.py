@@ -57,6 +57,35 @@ def test_what_a_killed_rebuild_left_is_cleared_up(shelf, now):
     assert search.current_indexes() == [done.index]
 
 
+def test_a_rebuild_killed_just_after_the_exchange_has_lost_nothing(shelf, now, monkeypatch):
+    shelf(3)
+    search.remove_book("gone", last_revision=1, at=now)
+
+    def killed(*_args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(search, "delete_indexes", killed)
+        patched.setattr(search, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rebuilt(now)
+    assert len(found()) == 3
+    (index,) = search.current_indexes()
+    assert [entry.book_id for batch in search.tombstones(index, since=now) for entry in batch] == ["gone"]
+    done = rebuilt(now + timedelta(seconds=1))
+    names = {row["index"] for row in client().cat.indices(index="books*", format="json")}
+    assert names == {done.index}  # the index that nobody had deleted is gone too
+
+
+def test_another_stages_indexes_are_left_alone(shelf, now):
+    client().indices.create(index="books-staging-20261122170500-abcdef")
+    try:
+        rebuilt(now)
+        assert client().indices.exists(index="books-staging-20261122170500-abcdef")
+    finally:
+        client().indices.delete(index="books-staging-20261122170500-abcdef")
+
+
 def test_a_failed_rebuild_leaves_the_old_index_in_use(shelf, now, monkeypatch):
     shelf(3)
     rebuilt(now)
