@@ -13,5 +13,6 @@ class OrdersConfig(AppConfig):
         from bookstore.accounts import signals  # noqa: PLC0415 - once the apps are loaded
         from orders import receivers  # noqa: PLC0415 - the same
 
+        signals.customer_erasure_asked.connect(receivers.may_forget, dispatch_uid="orders.may_forget")
         signals.customer_erased.connect(receivers.forget, dispatch_uid="orders.forget")
         signals.collect_export.connect(receivers.export, dispatch_uid="orders.export")

@@ -8,7 +8,7 @@ that ``release_unpaid`` settles later.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -671,6 +671,14 @@ def rate_from_order(*, order: Order, book_id: str, stars: int, title: str, text:
     )
 
 
+def check_erasable(orders: Iterable[Order]) -> None:
+    """Raise ``ErasureRefusedError`` while one of a customer's orders could not be delivered or refunded."""
+    if any(order.queue_name for order in orders):
+        raise ErasureRefusedError(
+            _("You have an order under way. Please wait until it is delivered, or cancel it first.")
+        )
+
+
 def erase_customer(*, customer_id: str, at: datetime) -> None:
     """Take name, address and e-mail out of a customer's orders; what was sold stays on record.
 
@@ -678,10 +686,7 @@ def erase_customer(*, customer_id: str, at: datetime) -> None:
     changed, while an order is still under way: it could not be delivered or refunded.
     """
     orders = list(all_orders_of(customer_id))
-    if any(order.queue_name for order in orders):
-        raise ErasureRefusedError(
-            _("You have an order under way. Please wait until it is delivered, or cancel it first.")
-        )
+    check_erasable(orders)
     nobody = Address(name="", line1="", city="", postcode="", country="")  # type: ignore[no-untyped-call]  # PynamoDB's
     for order in orders:
         if not order.email and not order.address.name:

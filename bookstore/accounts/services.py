@@ -214,10 +214,11 @@ def export_customer(*, customer_id: str, at: datetime) -> str:
 def erase_customer(*, customer_id: str, at: datetime) -> None:
     """Forget a customer: here, in the rooms above, and in Cognito. It cannot be undone.
 
-    Each step does nothing the second time, and the session that asked is ended last: when
-    one fails, the customer is still signed in and may ask again. Raises what a receiver of
-    ``signals.customer_erased`` raises, ``ErasureRefusedError`` above all.
+    All rooms are asked before any forgets: ``ErasureRefusedError`` from one of them leaves
+    everything as it was. Each step does nothing the second time, and the session that asked
+    is ended last: when one fails, the customer is still signed in and may ask again.
     """
+    signals.customer_erasure_asked.send(sender=None, customer_id=customer_id)
     signals.customer_erased.send(sender=None, customer_id=customer_id, at=at)
     try:
         aws.cognito().admin_delete_user(UserPoolId=settings.COGNITO_USER_POOL_ID, Username=customer_id)

@@ -10,10 +10,13 @@ from django.dispatch import Signal
 # still to come: a receiver may add messages and cookies to be set by its own middleware.
 customer_signed_in = Signal()
 
-# Sent with `customer_id` and `at` when a customer asks to be forgotten. Each receiver takes
-# name, address and e-mail out of what it keeps and does nothing the second time. It may
-# raise `errors.ErasureRefusedError`, before it changed anything, when the law or an open
+# Sent with `customer_id` when a customer asks to be forgotten, before anybody forgets anything.
+# A receiver changes nothing; it raises `errors.ErasureRefusedError` when the law or an open
 # order forbids it.
+customer_erasure_asked = Signal()
+
+# Sent with `customer_id` and `at` once nobody refused. Each receiver takes name, address and
+# e-mail out of what it keeps and does nothing the second time.
 customer_erased = Signal()
 
 # Sent with `customer_id`. Each receiver returns a dictionary of what it keeps about the

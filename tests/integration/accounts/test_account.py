@@ -323,11 +323,11 @@ def test_a_room_may_refuse_before_anything_is_changed(pool, browser):
         raise ErasureRefusedError("An order is on its way to you. Please wait until it has come.")
 
     browser.sign_in(pool.reader, pool.password)
-    signals.customer_erased.connect(refuses)
+    signals.customer_erasure_asked.connect(refuses)
     try:
         response = browser.send("/account/erase/", {"sure": "on"})
     finally:
-        signals.customer_erased.disconnect(refuses)
+        signals.customer_erasure_asked.disconnect(refuses)
     assert response.status_code == 422
     assert "An order is on its way" in response.content.decode()
     assert pool.has(pool.reader)

@@ -14,6 +14,7 @@ from bookstore.accounts.errors import ErasureRefusedError
 from cart.selectors import cart_of
 from catalog import services as catalogue
 from catalog.models import Book
+from catalog.selectors import reviews_by
 from orders import services
 from orders.errors import OrderError, OrderNotFoundError, TooLateError
 from orders.ids import draw_order_id
@@ -385,6 +386,18 @@ def test_a_forgotten_customer_leaves_totals_and_no_name(emma, provider, placed):
     assert order.email is None
     assert {getattr(order.address, name) for name in order.address.get_attributes()} == {""}
     assert [step.reason for step in order.history].count("erased") == 1
+
+
+def test_a_refused_erasure_leaves_reviews_stars_and_cart(emma, provider, placed, client, sign_in):
+    sign_in(client)
+    services.rate_from_order(order=placed, book_id="b-emma", stars=5, title="", text="Read it.", at=NOW)
+    fill_cart(b_emma=1)
+    response = client.post("/account/erase/", {"sure": "on"})
+    assert response.status_code == 422
+    assert "order under way" in response.content.decode()
+    assert cart_of("c-1").copies == 1
+    assert [review.text for review in reviews_by("c-1")] == ["Read it."]
+    assert int(Book.get("b-emma").rating_sum) == 5
 
 
 def test_nobody_is_forgotten_while_an_order_is_under_way(emma, provider, placed):
