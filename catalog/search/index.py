@@ -26,6 +26,11 @@ from bookstore.dynamodb.attributes import instant_text
 from catalog.errors import SearchUnavailableError
 from catalog.search.engine import MARKS, patient_client, trouble_told
 
+# What becomes of a book, in the index's words.
+SOLD = "sold"
+WITHDRAWN = "withdrawn"
+REMOVED = "removed"
+
 TOMBSTONE_DAYS = 7  # a stream keeps its records for one; what is older is purged by a rebuild
 _WRITE_TIMEOUT_SECONDS = 5  # a projector goes on to the next try
 _BULK_TIMEOUT_SECONDS = 60  # for hundreds of books at once
@@ -94,9 +99,8 @@ INDEX_BODY: dict[str, Any] = {
         "dynamic": "strict",
         "properties": {
             "id": {"type": "keyword"},
-            "removed": {"type": "boolean"},  # a tombstone: nothing but an id and when
-            "removed_at": {"type": "date"},
-            "sold": {"type": "boolean"},
+            "state": {"type": "keyword"},  # SOLD, WITHDRAWN or REMOVED
+            "removed_at": {"type": "date"},  # of a tombstone, which has nothing else
             "title": {
                 **_FOLDED,
                 **_BEGINNINGS,
@@ -146,8 +150,7 @@ def entry_of(image: Mapping[str, Any]) -> Entry:
         title = _readable(image["name"])
         document: dict[str, Any] = {
             "id": str(image["id"]),
-            "removed": False,
-            "sold": "listing" in image,
+            "state": SOLD if "listing" in image else WITHDRAWN,
             "title": title,
             "author": _readable(image.get("author", "")),
             "people": names,
@@ -172,7 +175,7 @@ def entry_of(image: Mapping[str, Any]) -> Entry:
 
 def tombstone_of(book_id: str, *, last_revision: int, at: datetime) -> Entry:
     """Return what the index holds about a book that was removed when its revision was ``last_revision``."""
-    document = {"id": book_id, "removed": True, "removed_at": instant_text(at), "sold": False}
+    document = {"id": book_id, "state": REMOVED, "removed_at": instant_text(at)}
     return Entry(book_id, last_revision + 1, document)
 
 
@@ -334,7 +337,7 @@ def tombstones(index: str, *, since: datetime) -> Iterator[list[Entry]]:
             "query": {
                 "bool": {
                     "filter": [
-                        {"term": {"removed": True}},
+                        {"term": {"state": REMOVED}},
                         {"range": {"removed_at": {"gte": instant_text(since)}}},
                     ]
                 }

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from catalog import keys
 from catalog.isbn import BadIsbnError, read_isbn
 from catalog.search.engine import MARK, MARKS, UNMARK, client, trouble_told
+from catalog.search.index import SOLD, WITHDRAWN
 
 RESULTS_A_PAGE = 24
 _REACHABLE = 10_000  # index.max_result_window: results further from the top are out of reach
@@ -29,6 +30,9 @@ _AS_WRITTEN = "as_written"  # names the part of a query that takes words as they
 
 SUGGESTIONS = 8
 _SUGGESTED_AUTHORS = 3
+
+
+type _Part = dict[str, Any]  # of a request, in the engine's words
 
 
 # --- Questions ---------------------------------------------------------------------------------------------
@@ -200,7 +204,7 @@ def suggest(text: str) -> list[Suggestion]:
     body = {
         "size": SUGGESTIONS,
         "_source": ["id", "title", "author", "people"],
-        "query": {"bool": {"filter": _shown(SearchQuery()), "must": [_as_typed(_words(typed))]}},
+        "query": {"bool": {"filter": [_shown(SearchQuery())], "must": [_as_typed(_words(typed))]}},
         "sort": ["_score", {"id": "asc"}],
     }
     with trouble_told():
@@ -223,31 +227,27 @@ def suggest(text: str) -> list[Suggestion]:
 
 
 def _request(query: SearchQuery) -> dict[str, Any]:
-    in_category = [{"term": {"category": query.category}}] if query.category else []
-    in_band = [{"range": {"price": query.band.as_range()}}] if query.band else []
+    # A filter that is not needed is left out: the local engine would run an empty one over every book.
+    in_category: _Part | None = {"term": {"category": query.category}} if query.category else None
+    in_band: _Part | None = {"range": {"price": query.band.as_range()}} if query.band else None
+    chosen = [choice for choice in (in_category, in_band) if choice]
+    # Filtered after counting: each facet counts under the other's choice, not under its own.
+    narrowed = {"post_filter": {"bool": {"filter": chosen}}} if chosen else {}
     return {
+        **narrowed,
         "from": (query.page - 1) * RESULTS_A_PAGE,
         "size": RESULTS_A_PAGE,
         "track_total_hits": True,
         "_source": False,
-        "query": {"bool": {"filter": _shown(query), "must": [_matching(query.text)]}},
+        "query": {"bool": {"filter": [_shown(query)], "must": [_matching(query.text)]}},
         # Ties are broken, so that no result stands on two pages or on none.
         "sort": ["_score", {"id": "asc"}],
-        # Filtered after counting: each facet counts under the other's choice, not under its own.
-        "post_filter": {"bool": {"filter": in_category + in_band}},
         "aggs": {
-            "categories": {
-                "filter": {"bool": {"filter": in_band}},
-                "aggs": {"slugs": {"terms": {"field": "category", "size": _FACETS}}},
-            },
-            "prices": {
-                "filter": {"bool": {"filter": in_category}},
-                "aggs": {
-                    "bands": {
-                        "range": {"field": "price", "ranges": [band.as_bucket() for band in PRICE_BANDS]}
-                    }
-                },
-            },
+            "categories": _counted({"terms": {"field": "category", "size": _FACETS}}, under=in_band),
+            "prices": _counted(
+                {"range": {"field": "price", "ranges": [band.as_bucket() for band in PRICE_BANDS]}},
+                under=in_category,
+            ),
         },
         "highlight": {
             "pre_tags": [MARK],
@@ -274,12 +274,14 @@ def _request(query: SearchQuery) -> dict[str, Any]:
     }
 
 
-def _shown(query: SearchQuery) -> list[dict[str, Any]]:
+def _counted(facet: _Part, *, under: _Part | None) -> _Part:
+    """Count a facet, under another's choice if there is one."""
+    return {"filter": under, "aggs": {"counted": facet}} if under else facet
+
+
+def _shown(query: SearchQuery) -> _Part:
     """Tombstones never, withdrawn books for staff alone."""
-    filters: list[dict[str, Any]] = [{"term": {"removed": False}}]
-    if not query.also_withdrawn:
-        filters.append({"term": {"sold": True}})
-    return filters
+    return {"terms": {"state": [SOLD, WITHDRAWN]}} if query.also_withdrawn else {"term": {"state": SOLD}}
 
 
 def _matching(text: str) -> dict[str, Any]:
@@ -347,17 +349,23 @@ def _words(text: str) -> str:
 
 
 def _facets(query: SearchQuery, counted: Mapping[str, Any]) -> Facets:
-    slugs = counted["categories"]["slugs"]["buckets"]
-    bands = {bucket["key"]: int(bucket["doc_count"]) for bucket in counted["prices"]["bands"]["buckets"]}
+    bands = {bucket["key"]: int(bucket["doc_count"]) for bucket in _buckets(counted["prices"])}
     return Facets(
         categories=tuple(
             CategoryFacet(bucket["key"], int(bucket["doc_count"]), bucket["key"] == query.category)
-            for bucket in sorted(slugs, key=lambda bucket: (-bucket["doc_count"], bucket["key"]))
+            for bucket in sorted(
+                _buckets(counted["categories"]), key=lambda bucket: (-bucket["doc_count"], bucket["key"])
+            )
         ),
         prices=tuple(
             PriceFacet(band, bands.get(band.slug, 0), band.slug == query.price_band) for band in PRICE_BANDS
         ),
     )
+
+
+def _buckets(facet: Mapping[str, Any]) -> list[dict[str, Any]]:
+    buckets: list[dict[str, Any]] = facet.get("counted", facet)["buckets"]
+    return buckets
 
 
 def _highlight(fragments: Mapping[str, list[str]]) -> Highlight:

@@ -21,7 +21,7 @@ def emma(image_of):
 
 def titles(text="emma"):
     search.refresh()
-    answer = client().search(index=search.current_indexes()[0], body={"query": {"term": {"sold": True}}})
+    answer = client().search(index=search.current_indexes()[0], body={"query": {"term": {"state": "sold"}}})
     return [hit["_source"]["title"] for hit in answer["hits"]["hits"]]
 
 
