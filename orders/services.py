@@ -24,7 +24,12 @@ from pynamodb.transactions import TransactWrite
 from bookstore.accounts.errors import ErasureRefusedError
 from bookstore.accounts.selectors import PostalAddress
 from bookstore.dynamodb.conflicts import is_conflict, through_conflicts
-from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_condition_failure
+from bookstore.dynamodb.errors import (
+    CONDITION_FAILED,
+    cancellation_codes,
+    is_condition_failure,
+    is_transient,
+)
 from bookstore.dynamodb.tables import transaction
 from bookstore.money import to_cents
 from bookstore.typesetting import money
@@ -46,7 +51,7 @@ from orders.errors import (
 )
 from orders.ids import AgreedLine, number_of
 from orders.models import Address, Order, OrderLine, StatusChange
-from orders.payments.base import Payment, PaymentError, PaymentState, PaymentUnavailableError
+from orders.payments.base import Payment, PaymentState, PaymentUnavailableError
 from orders.selectors import all_orders_of, find_order, get_order, holds, queued
 from orders.states import (
     ABANDONED,
@@ -497,8 +502,8 @@ def release_unpaid(*, at: datetime) -> Released:
 
     The provider is told to close the payment first, and answers whether money has come: from
     then on none can. An order that was paid is placed, any other gives its copies back. Safe at any
-    time, in parallel and beside a payment of the same moment. One order's trouble is logged
-    and does not stop the others.
+    time, in parallel and beside a payment of the same moment. One order's trouble, of whatever
+    kind, is logged and does not stop the others; DynamoDB's does, and is raised.
     """
     done = Released()
     since = at - timedelta(minutes=settings.UNPAID_ORDER_MINUTES)
@@ -513,17 +518,19 @@ def release_unpaid(*, at: datetime) -> Released:
 
 
 def _attempt(listed: Order, done: Released, *, at: datetime) -> None:
-    order = find_order(listed.customer_id, listed.order_id)
-    if order is None or not order.queue_name:
-        return  # the index is a moment behind
     try:
+        order = find_order(listed.customer_id, listed.order_id)
+        if order is None or not order.queue_name:
+            return  # the index is a moment behind
         if order.state is Status.AWAITING_PAYMENT:
             _give_up(order, done, at=at)
         elif order.state in OWING:
             _settle(order, at=at)
             done.settled += 1
-    except (PaymentError, OrderBusyError):
-        log.exception("an open order could not be settled", extra={"order_id": order.order_id})
+    except Exception as error:
+        if is_transient(error):
+            raise  # the store is away: the next order would fare no better
+        log.exception("an open order could not be settled", extra={"order_id": listed.order_id})
         done.left += 1
 
 

@@ -71,15 +71,15 @@ class Demonstration:
     def payment_of(self, order_id: str) -> Payment:
         """Return how a payment stands; an order that the provider does not know is unpaid."""
         answer = self._ask("GET", _path(order_id), missing={"state": PaymentState.UNPAID})
-        return _payment({"order_id": order_id} | answer)
+        return _told({"order_id": order_id} | answer)
 
     def close(self, order_id: str) -> Payment:
         """Take no money for this order from now on; return how the payment stands."""
-        return _payment(self._ask("POST", f"{_path(order_id)}/close"))
+        return _told(self._ask("POST", f"{_path(order_id)}/close"))
 
     def refund(self, order_id: str, amount: Decimal, key: str) -> Payment:
         """Give a paid amount back. The same ``key`` again changes nothing."""
-        return _payment(
+        return _told(
             self._ask("POST", f"{_path(order_id)}/refund", {"amount": str(to_cents(amount)), "key": key})
         )
 
@@ -141,6 +141,14 @@ def _unavailable() -> PaymentUnavailableError:
     return PaymentUnavailableError(
         _("The payment provider cannot be reached just now. Please try again soon.")
     )
+
+
+def _told(answer: Mapping[str, Any]) -> Payment:
+    """Read the provider's answer; one that makes no sense is as good as none."""
+    try:
+        return _payment(answer)
+    except (ValueError, KeyError) as error:
+        raise _unavailable() from error
 
 
 def _payment(answer: Mapping[str, Any]) -> Payment:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from pynamodb.exceptions import PynamoDBException
 
 from bookstore.accounts import signals
 from bookstore.accounts.errors import ErasureRefusedError
+from bookstore.dynamodb.errors import is_transient
 from cart.selectors import cart_of
 from catalog import services as catalogue
 from catalog.models import Book
@@ -18,7 +20,8 @@ from catalog.selectors import reviews_by
 from orders import services
 from orders.errors import OrderError, OrderNotFoundError, TooLateError
 from orders.ids import draw_order_id
-from orders.payments.base import PaymentState
+from orders.payments.base import PaymentState, PaymentUnavailableError
+from orders.payments.demonstration import Demonstration
 from orders.selectors import queued
 from orders.services import Released, advance_order, cancel_order, release_unpaid
 from orders.states import Status
@@ -424,3 +427,40 @@ def test_a_payment_state_unknown_to_the_shop_is_not_taken_for_money(emma, provid
     services.receive_payment(payment=payment_for(order, state=PaymentState.UNPAID), at=NOW)
     assert the_order().status == "awaiting_payment"
     assert len(stored_orders()) == 1
+
+
+def test_an_order_that_cannot_be_settled_blocks_no_other(emma, provider, monkeypatch, caplog):
+    fill_cart("c-2", b_emma=1)
+    first = reserve("c-1", total="15.98", at=NOW - timedelta(hours=2))
+    reserve("c-2", total="7.99", at=NOW - timedelta(hours=1))
+    close = Demonstration.close
+
+    def breaks(self: Any, order_id: str) -> Any:
+        if order_id == first.order_id:
+            raise RuntimeError("unheard of")
+        return close(self, order_id)
+
+    monkeypatch.setattr(Demonstration, "close", breaks)
+    assert release_unpaid(at=NOW) == Released(released=1, left=1)
+    assert the_order("c-1").status == "awaiting_payment"
+    assert the_order("c-2").status == "cancelled"
+    assert first.order_id in {getattr(record, "order_id", "") for record in caplog.records}
+
+
+def test_a_store_that_is_away_stops_the_round(emma, provider, wire):
+    reserve(total="15.98", at=NOW - timedelta(hours=1))
+    listed = list(queued(Status.AWAITING_PAYMENT))
+    with wire.dynamodb.refuse(), pytest.raises(PynamoDBException) as caught:
+        services._attempt(listed[0], Released(), at=NOW)
+    assert is_transient(caught.value)
+
+
+def test_an_answer_that_the_shop_does_not_know_is_a_provider_out_of_order(emma, provider, monkeypatch):
+    ask = Demonstration._ask
+    monkeypatch.setattr(
+        Demonstration, "_ask", lambda self, *args, **kw: ask(self, *args, **kw) | {"state": "disputed"}
+    )
+    order = reserve(total="15.98")
+    with pytest.raises(PaymentUnavailableError):
+        services.follow_payment(customer_id="c-1", order_id=order.order_id, at=NOW)
+    assert release_unpaid(at=later()) == Released(left=1)
