@@ -24,7 +24,7 @@ from bookstore.streams.records import (
     known_sequence,
     table_of,
 )
-from bookstore.streams.registry import name_of, projections_of
+from bookstore.streams.registry import Projection, name_of, projections_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,30 +49,36 @@ def handler(event: Mapping[str, Any], context: object) -> BatchResponse:  # noqa
     """Project a batch of records and report which must be delivered again.
 
     A record is settled when every projection of its table has taken it, or when it went into
-    the dead-letter queue because one never will. The first record that is not settled ends
-    its stream's part of the batch: it and all behind it are reported, untouched, since
-    delivery starts again there, and the changes of an item keep their order. Every record may
-    come twice; the projections see to it that nothing counts twice.
+    the dead-letter queue because one never will. From the first record of a stream that is not
+    settled on, all are reported, since delivery starts again there. They are projected all the
+    same, so that a store that is away holds up only what needs that store: the projection that
+    met it rests for what remains of the batch, and gets its records in order when they come
+    again. Every record may come twice, and an older one after a newer; the projections see to
+    it that nothing counts twice or goes back.
     """
     failures: list[BatchItemFailure] = []
-    halted: set[str] = set()
+    resting: dict[str, set[Projection]] = {}  # by stream, from its first failure on
     for record in event["Records"]:
         stream = str(record.get("eventSourceARN", ""))
-        if stream not in halted:
-            try:
-                _settle(record)
-            except _NotSettledError as reason:
-                logger.warning("stream record %s is delivered again: %s", _address(record), reason)
-                halted.add(stream)
-        if stream in halted:
+        away = resting.get(stream, set())
+        try:
+            _settle(record, away=away, bury=stream not in resting)
+        except _NotSettledError as reason:
+            logger.warning("stream record %s is delivered again: %s", _address(record), reason)
+            resting[stream] = away
+        if stream in resting:
             failures.append({"itemIdentifier": known_sequence(record)})
     if failures:
         logger.warning("%d of %d stream records are delivered again", len(failures), len(event["Records"]))
     return {"batchItemFailures": failures}
 
 
-def _settle(record: Mapping[str, Any]) -> None:
-    """Project one record or bury it; raise ``_NotSettledError`` when neither succeeded."""
+def _settle(record: Mapping[str, Any], *, away: set[Projection], bury: bool) -> None:
+    """Project one record or bury it; raise ``_NotSettledError`` when neither succeeded.
+
+    The projections in ``away`` are passed over, and those that find their store away join
+    them. Without ``bury`` the record comes again anyway, and is not buried until then.
+    """
     try:
         change = from_record(record)
         _check_table(change.table)
@@ -80,11 +86,12 @@ def _settle(record: Mapping[str, Any]) -> None:
         logger.error("stream record %s belongs to no table of this shop", _address(record))  # noqa: TRY400
         raise _NotSettledError(str(error)) from error
     except MalformedRecordError as error:
-        _bury(_letter_of(record, cause=_told(error)))
+        if bury:
+            _bury(_letter_of(record, cause=_told(error)))
         return
     logger.debug("stream record %s: %s", _address(record), change.event_name)
-    causes = _project(change)
-    if causes:
+    causes = _project(change, away=away)
+    if causes and bury:
         _bury(dead_letters.letter_for(change, cause="; ".join(causes), at=timezone.now()))
 
 
@@ -94,21 +101,26 @@ def _check_table(table: str) -> None:
         raise UnknownTableError(f"no table with a stream is called {table!r}")
 
 
-def _project(change: Change) -> list[str]:
+def _project(change: Change, *, away: set[Projection]) -> list[str]:
     """Give a change to each projection; return why those that never can take it cannot.
 
-    A poisoned projection does not keep the record from the others. Raises
-    ``_NotSettledError`` on the first transient error, before anything is buried: the record
-    comes again, and then all is known.
+    Neither a poisoned projection nor one whose store is away keeps the record from the others.
+    Raises ``_NotSettledError`` at the end for the latter, which join ``away``, before anything
+    is buried: the record comes again, and then all is known.
     """
     causes: list[str] = []
+    waiting: list[str] = []
     for projection in projections_of(change.table):
+        if projection in away:
+            continue
         try:
             projection(change)
         except Exception as error:
             told = f"{name_of(projection)}: {_told(error)}"
             if is_transient(error):
-                raise _NotSettledError(told) from error
+                away.add(projection)
+                waiting.append(told)
+                continue
             logger.exception(
                 "stream record %s %s sequence %s cannot be projected: %s",
                 change.table,
@@ -117,6 +129,8 @@ def _project(change: Change) -> list[str]:
                 told,
             )
             causes.append(told)
+    if waiting:
+        raise _NotSettledError("; ".join(waiting))
     return causes
 
 

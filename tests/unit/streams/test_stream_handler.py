@@ -85,18 +85,61 @@ def test_each_record_goes_to_each_projection_of_its_table(queue: Queue, register
     assert other.seen == []
 
 
-def test_a_transient_error_reports_its_record_and_all_behind_it_which_are_not_touched(
-    queue: Queue, register: Any
-) -> None:
-    projection = Scripted(o_2=redis.ConnectionError("refused"))
-    register("Orders", projection)
+def test_a_transient_error_reports_its_record_and_all_behind_it(queue: Queue, register: Any) -> None:
+    register("Orders", Scripted(o_2=redis.ConnectionError("refused")))
     batch = [order("o-1"), order("o-2"), order("o-3"), order("o-4")]
 
     answer = handler({"Records": batch}, None)
 
     assert refused(answer) == [sequence_of(each) for each in batch[1:]]
-    assert projection.seen == ["o-1", "o-2"]
     assert queue.letters == []
+
+
+def test_a_projection_whose_store_is_away_keeps_no_record_from_the_others(
+    queue: Queue, register: Any
+) -> None:
+    away, well = Scripted(o_2=redis.ConnectionError("refused")), Scripted()
+    register("Orders", away)
+    register("Orders", well)
+    batch = [order("o-1"), order("o-2"), order("o-3")]
+
+    answer = handler({"Records": batch}, None)
+
+    assert well.seen == ["o-1", "o-2", "o-3"]
+    assert away.seen == ["o-1", "o-2"]  # not made to wait for its store once for each record
+    assert refused(answer) == [sequence_of(each) for each in batch[1:]]
+
+    away.failures.clear()
+    assert handler({"Records": batch[1:]}, None) == {"batchItemFailures": []}
+    assert away.seen == ["o-1", "o-2", "o-2", "o-3"]
+
+
+def test_a_poisoned_record_behind_one_that_comes_again_is_buried_once(queue: Queue, register: Any) -> None:
+    away = Scripted(o_1=redis.ConnectionError("refused"))
+    register("Orders", away)
+    register("Orders", Scripted(o_2=ValueError("poison")))
+    batch = [order("o-1"), order("o-2")]
+
+    assert refused(handler({"Records": batch}, None)) == [sequence_of(each) for each in batch]
+    assert queue.letters == []
+
+    away.failures.clear()
+    assert handler({"Records": batch}, None) == {"batchItemFailures": []}
+    assert [letter.keys["orderId"] for letter in queue.letters] == ["o-2"]
+
+
+def test_an_unreadable_record_behind_one_that_comes_again_is_buried_once(queue: Queue, register: Any) -> None:
+    away = Scripted(o_1=redis.ConnectionError("refused"))
+    register("Orders", away)
+    broken = order("o-2")
+    broken["dynamodb"]["NewImage"]["total"] = {"N": "seven"}
+
+    handler({"Records": [order("o-1"), broken]}, None)
+    assert queue.letters == []
+
+    away.failures.clear()
+    handler({"Records": [order("o-1"), broken]}, None)
+    assert [letter.keys["orderId"] for letter in queue.letters] == ["o-2"]
 
 
 def test_a_transient_error_halts_its_own_stream_only(queue: Queue, register: Any) -> None:
@@ -179,7 +222,7 @@ def test_a_queue_that_refuses_makes_the_record_come_again(queue: Queue, register
     batch = [order("o-1"), order("o-2")]
 
     assert refused(handler({"Records": batch}, None)) == [sequence_of(each) for each in batch]
-    assert projection.seen == ["o-1"]
+    assert projection.seen == ["o-1", "o-2"]
 
     queue.refuses = False
     assert handler({"Records": batch}, None) == {"batchItemFailures": []}
