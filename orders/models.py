@@ -124,7 +124,7 @@ class Order(Table):
     email = UnicodeAttribute(null=True)  # where the shop writes about this order
     payment_provider = UnicodeAttribute(attr_name="paymentProvider", null=True)
     payment_reference = UnicodeAttribute(attr_name="paymentReference", null=True)
-    mailed = ListAttribute(of=UnicodeAttribute, default=list)  # messages claimed before sending
+    mailed = ListAttribute(of=UnicodeAttribute, default=list)  # messages, and the address, claimed beforehand
     version = NumberAttribute(default=1)  # goes up at every write
 
     queue_name = UnicodeAttribute(attr_name="queue", null=True)  # the status while open, else absent

@@ -19,6 +19,8 @@ from orders.states import Status
 
 log = logging.getLogger(__name__)
 
+ADDRESS = "address"  # beside the mails' kinds: the order's address was kept
+
 
 @projects("Orders")
 def write_to_customer(change: Change) -> None:
@@ -61,7 +63,7 @@ def mail_due(order: dict[str, Any] | None) -> str:
 
 
 def _claim(customer_id: str, order_id: str, kind: str) -> Order | None:
-    """Claim a mail; return the order as it is now, or ``None`` when it was claimed before."""
+    """Claim what is done once for an order; return the order, or ``None`` when it was claimed before."""
     order = Order(customer_id, order_id)
     try:
         through_conflicts(
@@ -81,9 +83,12 @@ def _claim(customer_id: str, order_id: str, kind: str) -> Order | None:
 def keep_address(change: Change) -> None:
     """Keep the address of an order that was just placed for the customer's next one.
 
-    Not in the request, which has a store call too few for it. The second time changes nothing.
+    Not in the request, which has a store call too few for it. It is claimed in the order, as mails
+    are: an address that the customer has removed since does not come back with an old record.
     """
     before, now = change.old or {}, change.new or {}
     if now.get("status") != Status.PLACED or before.get("status") != Status.AWAITING_PAYMENT:
+        return
+    if _claim(change.keys["customerId"], change.keys["orderId"], ADDRESS) is None:
         return
     remember_address(customer_id=change.keys["customerId"], address=PostalAddress.of(now["address"]))

@@ -104,7 +104,8 @@ def remember_address(*, customer_id: str, address: PostalAddress | Mapping[str, 
 
     An address already there moves to the front, whatever its capitals and spaces; the one
     unused longest makes room when there are ten. Costs one GetItem, and an UpdateItem only
-    when something changes. Raises ``ValueError`` for an address with parts missing.
+    when something changes. An erased customer gets none. Raises ``ValueError`` for an address
+    with parts missing.
     """
     kept = address if isinstance(address, PostalAddress) else PostalAddress.of(address)
 
@@ -156,10 +157,12 @@ def remove_address(*, customer_id: str, key: str) -> None:
 def _change_addresses(customer_id: str, change: AddressChange) -> None:
     """Apply a change to the list as it is stored, and again when another change came first.
 
-    Raises ``AccountChangedError`` when that happens five times.
+    Nothing is kept for a customer who was erased. Raises ``AccountChangedError`` when that happens five times.
     """
     for _attempt in range(TRIES):
         item = selectors.find_item(customer_id)
+        if item and item.erased_at:
+            return
         stored = item.addresses if item else None
         before = list(selectors.addresses_of(item)) if item else []
         after = change(before)
@@ -171,7 +174,7 @@ def _change_addresses(customer_id: str, change: AddressChange) -> None:
         try:
             CustomerItem(customer_id).update(
                 actions=[CustomerItem.addresses.set([_saved(each) for each in after])],
-                condition=unchanged,
+                condition=unchanged & CustomerItem.erased_at.does_not_exist(),
             )
         except UpdateError as error:
             if not is_condition_failure(error):

@@ -8,7 +8,11 @@ import pytest
 from django.core import mail
 from django.core.mail import EmailMessage
 
+from bookstore.accounts.models import CustomerItem
 from bookstore.accounts.selectors import saved_addresses
+from bookstore.accounts.services import remember_address, remove_address
+from bookstore.accounts.signals import customer_erased
+from bookstore.streams.pump import Pump
 from bookstore.streams.records import Change
 from orders.models import Order
 from orders.projection import write_to_customer
@@ -58,7 +62,7 @@ def test_a_placed_order_is_confirmed_by_mail_once(order, pump, outbox):
     assert message.subject == f"Your order {order.number}"
     assert "2 × Emma & Co, Jane Austen: £15.98" in message.body
     assert f"/orders/{order.order_id}/" in message.body
-    assert the_order().mailed == ["placed"]
+    assert sorted(the_order().mailed) == ["address", "placed"]
 
 
 def test_an_order_that_is_not_paid_gets_no_mail(order, pump, outbox):
@@ -130,3 +134,23 @@ def test_the_address_of_a_placed_order_is_kept_for_the_next(order, pump):
     pump()
     pump()
     assert [address.city for address in saved_addresses("c-1")] == ["York"]
+
+
+def test_a_removed_address_stays_away_when_the_records_come_again(order, pump):
+    place(order)
+    pump()
+    (kept,) = saved_addresses("c-1")
+    remove_address(customer_id="c-1", key=kept.key)
+    Pump().drain()
+    assert saved_addresses("c-1") == ()
+
+
+def test_a_forgotten_customer_gets_no_address_from_old_records(order, pump):
+    place(order)
+    cancel_order(customer_id="c-1", order_id=order.order_id, at=NOW)
+    customer_erased.send(sender=None, customer_id="c-1", at=NOW)
+    CustomerItem("c-1").update([CustomerItem.erased_at.set(NOW)])
+    pump()
+    assert saved_addresses("c-1") == ()
+    remember_address(customer_id="c-1", address=factories.ADDRESS)
+    assert saved_addresses("c-1") == ()
