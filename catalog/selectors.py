@@ -1,5 +1,6 @@
 """What the catalogue can be asked. Each question costs a fixed number of store calls, said in its docstring."""
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import Any
 
 from django.urls import reverse
 from pynamodb.attributes import UnicodeAttribute
-from pynamodb.exceptions import GetError
+from pynamodb.exceptions import GetError, PynamoDBException, QueryError
 from pynamodb.indexes import GlobalSecondaryIndex
 
+from bookstore.dynamodb.errors import is_transient
 from bookstore.dynamodb.pages import Page, query_page
 from bookstore.streams.records import plain_image
 from catalog import patience
@@ -19,12 +21,15 @@ from catalog.errors import AuthorNotFoundError, BookNotFoundError, CategoryNotFo
 from catalog.models import Book as Book  # noqa: PLC0414 -- what the rooms above call a book
 from catalog.models import ByTitle, Category, Contribution, Review
 
+logger = logging.getLogger(__name__)
+
 BOOKS_A_PAGE = 24
 BOOKS_A_BATCH = 100  # BatchGetItem's own limit
 _BATCH_ATTEMPTS = 4
 _BATCH_PAUSE_SECONDS = 0.025
 _CATEGORIES = 1000  # more than a menu could show; the Query stays one page
 CATEGORIES_KEPT_SECONDS = 60.0
+_OUTAGE_KEPT_SECONDS = 1.0  # nobody asks again so soon after DynamoDB did not answer
 
 
 # --- Categories --------------------------------------------------------------------------------------------
@@ -46,10 +51,11 @@ class CategorySummary:
 
 
 class _Kept:
-    """The process's copy of the categories, and how long it is good."""
+    """The process's copy of the categories, or why there is none, and how long that is good."""
 
     def __init__(self) -> None:
-        self.categories: tuple[CategorySummary, ...] = ()
+        self.copy: tuple[CategorySummary, ...] | None = None
+        self.outage: PynamoDBException | None = None
         self.good_until = 0.0  # on the monotonic clock
         self.lock = Lock()
 
@@ -58,24 +64,40 @@ _kept = _Kept()
 
 
 def categories() -> tuple[CategorySummary, ...]:
-    """Return all categories as menus order them: one Query, kept for a minute in the process."""
-    if time.monotonic() < _kept.good_until:
-        return _kept.categories
+    """Return all categories as menus order them: one Query, kept for a minute in the process.
+
+    While DynamoDB is away an older copy does. Without one PynamoDB's ``QueryError`` is raised,
+    to everybody who waited for the same answer and, for a second, without asking again.
+    """
+    if (copy := _kept.copy) is not None and time.monotonic() < _kept.good_until:
+        return copy
     # One thread asks; the others wait for its answer, rather than all asking at once.
     with _kept.lock:
         if time.monotonic() >= _kept.good_until:
-            found = Category.query(Category.PARTITION, limit=_CATEGORIES, page_size=_CATEGORIES)
-            _kept.categories = tuple(
-                sorted((_summary(each) for each in found), key=lambda it: (it.position, it.name))
-            )
-            _kept.good_until = time.monotonic() + CATEGORIES_KEPT_SECONDS
-        return _kept.categories
+            _ask_for_categories()
+        if _kept.copy is None:
+            cause = _kept.outage and _kept.outage.cause
+            raise QueryError("the categories cannot be read at the moment", cause) from _kept.outage
+        return _kept.copy
+
+
+def _ask_for_categories() -> None:
+    try:
+        found = Category.query(Category.PARTITION, limit=_CATEGORIES, page_size=_CATEGORIES)
+        _kept.copy = tuple(sorted((_summary(each) for each in found), key=lambda it: (it.position, it.name)))
+        _kept.good_until = time.monotonic() + CATEGORIES_KEPT_SECONDS
+    except PynamoDBException as error:
+        if not is_transient(error):
+            raise
+        logger.warning("the categories cannot be read; %s", "an older copy does" if _kept.copy else error)
+        _kept.outage = error
+        _kept.good_until = time.monotonic() + _OUTAGE_KEPT_SECONDS
 
 
 def forget_categories() -> None:
     """Make the next ``categories()`` ask the store; other processes notice within a minute."""
     with _kept.lock:
-        _kept.good_until = 0.0
+        _kept.good_until, _kept.copy, _kept.outage = 0.0, None, None
 
 
 def get_category(slug: str) -> CategorySummary:

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -88,6 +89,29 @@ def test_every_page_a_stranger_opens_says_so_in_time(shop, stranger, wire, fault
     assert complaints(answers) == []
     unavailable = {address.name for address, response, _ in answers if response.status_code == 503}
     assert {"home", "catalog:categories", "catalog:category", "catalog:book", "catalog:author"} <= unavailable
+
+
+def test_readers_who_wait_for_one_answer_of_a_hanging_store_do_not_queue(shop, stranger, wire):
+    selectors.forget_categories()
+
+    def opened(_number):
+        started = time.perf_counter()
+        status = fresh(stranger).get("/categories/").status_code
+        return status, time.perf_counter() - started
+
+    with wire.dynamodb.stall(), ThreadPoolExecutor(8) as readers:
+        answers = list(readers.map(opened, range(8)))
+    assert {status for status, _ in answers} == {503}
+    assert max(seconds for _, seconds in answers) < PATIENCE_SECONDS
+
+
+def test_categories_that_were_read_before_do_while_the_store_is_away(shop, stranger, wire, monkeypatch):
+    assert stranger.get("/categories/").status_code == 200
+    monkeypatch.setattr(selectors, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 61))
+    with wire.dynamodb.refuse():
+        page = stranger.get("/categories/")
+    assert page.status_code == 200
+    assert "Fiction" in page.content.decode()
 
 
 @pytest.mark.parametrize("fault", ["refuse", "stall"])
