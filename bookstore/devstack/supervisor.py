@@ -161,7 +161,6 @@ class Shop:
         note()
         with step("Starting the web server, the stream pump, payment and sign-up pages"):
             self._start_programs(port, addresses, positions, programs, logs)
-            self._wait_until_ready(port, addresses)
         self._welcome(origin)
         self._keep_open(note, programs)
 
@@ -258,23 +257,26 @@ class Shop:
     ) -> None:
         manage = [sys.executable, str(ROOT / "manage.py")]
         payments = ["--port", str(addresses["payment"]), "--state", str(self.folder / "payments.json")]
-        commands = {
-            "web": [*manage, "serve", str(port)],
-            "streams": [*manage, "pump_streams", "--positions", str(positions)],
-            "unpaid": [*manage, "release_unpaid_orders", "--every", "60"],
-            "payment": [sys.executable, "-m", "bookstore.devstack.payment_provider", *payments],
-            "sign-up": [
-                sys.executable,
-                "-m",
-                "bookstore.devstack.cognito_pages",
-                "--port",
-                str(addresses["pages"]),
-            ],
-        }
-        for name, command in commands.items():
-            log = Log(name, logs / f"{name}.log")
-            process = self._launch(command, log=log.file, environment=programs)
-            self._programs.append(Program(name, command, log, process))
+        self._start_program("web", [*manage, "serve", str(port)], programs, logs)
+        self._start_program(
+            "streams", [*manage, "pump_streams", "--positions", str(positions)], programs, logs
+        )
+        modules = [sys.executable, "-m"]
+        pages = ["--port", str(addresses["pages"])]
+        self._start_program(
+            "payment", [*modules, "bookstore.devstack.payment_provider", *payments], programs, logs
+        )
+        self._start_program("sign-up", [*modules, "bookstore.devstack.cognito_pages", *pages], programs, logs)
+        self._wait_until_ready(port, addresses)
+        # Nothing can be abandoned yet: this one need not compete with those that are waited for.
+        self._start_program("unpaid", [*manage, "release_unpaid_orders", "--every", "60"], programs, logs)
+
+    def _start_program(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], logs: Path
+    ) -> None:
+        log = Log(name, logs / f"{name}.log")
+        process = self._launch(command, log=log.file, environment=environment)
+        self._programs.append(Program(name, command, log, process))
 
     def _wait_until_ready(self, port: int, addresses: Mapping[str, int]) -> None:
         wanted = [
