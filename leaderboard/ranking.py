@@ -243,12 +243,13 @@ def fill(generation: str, entries: Iterable[Sale | Rating]) -> None:
     """Write entries, up to ``BATCH`` of them, into the generation being filled and no other.
 
     What the projector wrote meanwhile wins, where it is newer. Orders too old to be told apart
-    later are counted without a record. Raises ``SupersededError``.
+    later are counted without a record, so that a generation whose filling failed must be given
+    up: some of the entries may be in it. Raises ``SupersededError`` and redis-py's errors.
     """
     client = _patient()
     # Loaded anew for each request: Redis may have been restarted since the last one.
     loaded = {script: client.script_load(script) for script in (_COUNT_SALE, _RATE_BOOK)}
-    with client.pipeline(transaction=False) as pipeline:
+    with _filler().pipeline(transaction=False) as pipeline:
         for entry in entries:
             script, keys, arguments = (
                 _sale_arguments(entry, generation=generation)
@@ -354,18 +355,24 @@ def _quick() -> redis.Redis:
 
 @cache
 def _patient() -> redis.Redis:
-    """Return the client of the rebuild."""
+    """Return the client of the rebuild, for what may be done twice."""
     return _connect(COMMAND_TIMEOUT_SECONDS)
 
 
-def _connect(seconds: float) -> redis.Redis:
+@cache
+def _filler() -> redis.Redis:
+    """Return the client that never repeats a request: Redis may have run it, and only its answer was lost."""
+    return _connect(COMMAND_TIMEOUT_SECONDS, retries=0)
+
+
+def _connect(seconds: float, *, retries: int = 1) -> redis.Redis:
     client: redis.Redis = redis.Redis.from_url(
         settings.REDIS_URL,
         socket_connect_timeout=seconds,
         socket_timeout=seconds,
         # A pooled connection may have died since: once more, at once. A time-out is not repeated,
         # and redis-py's own default would try for several seconds.
-        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+        retry=Retry(NoBackoff(), retries, supported_errors=(redis.ConnectionError,)),
         decode_responses=True,
     )
     return client

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
+import redis
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
@@ -270,6 +272,34 @@ def test_a_generation_that_is_no_longer_being_filled_is_neither_written_nor_read
     assert not ranking._patient().keys(f"{{lb}}:{overtaken}:*")
     assert ranking._patient().get(ranking.NEXT) == current
     assert copies_sold() == {"b-1": 1}
+
+
+def test_an_answer_lost_on_its_way_counts_no_old_order_twice(
+    now: datetime, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis has run the request, and the connection breaks before its answer is read."""
+    old = Sale("o-1", 1, (now - timedelta(days=settings.COUNTED_SALES_DAYS + 10)).date(), {"b-1": 3})
+    generation = ranking.begin_generation()
+    read_response = redis.connection.Connection.read_response
+    execute = redis.client.Pipeline.execute
+
+    def lose_the_answer(connection: redis.connection.Connection, *args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(redis.connection.Connection, "read_response", read_response)
+        read_response(connection, *args, **options)
+        connection.disconnect()
+        raise redis.ConnectionError("connection reset by peer")
+
+    def execute_losing(pipeline: redis.client.Pipeline, *args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(redis.connection.Connection, "read_response", lose_the_answer)
+        return execute(pipeline, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(redis.client.Pipeline, "execute", execute_losing)
+        with pytest.raises(redis.ConnectionError):
+            ranking.fill(generation, [old])
+
+    ranking.switch_to(generation)
+    assert copies_sold() == {"b-1": 3}
 
 
 def test_redis_emptied_during_a_rebuild_is_told(now: datetime) -> None:
