@@ -20,6 +20,7 @@ from catalog.selectors import reviews_by
 from orders import services
 from orders.errors import OrderError, OrderNotFoundError, TooLateError
 from orders.ids import draw_order_id
+from orders.models import Order
 from orders.payments.base import PaymentState, PaymentUnavailableError
 from orders.payments.demonstration import Demonstration
 from orders.selectors import queued
@@ -401,6 +402,35 @@ def test_a_refused_erasure_leaves_reviews_stars_and_cart(emma, provider, placed,
     assert cart_of("c-1").copies == 1
     assert [review.text for review in reviews_by("c-1")] == ["Read it."]
     assert int(Book.get("b-emma").rating_sum) == 5
+
+
+def test_erasing_an_order_leaves_the_step_that_another_took_meanwhile(emma, provider, monkeypatch):
+    order = reserve(total="15.98")
+    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=NOW)
+    all_orders_of = services.all_orders_of
+
+    def and_then_money_comes(customer_id: str) -> list[Any]:
+        read = list(all_orders_of(customer_id))
+        pay_at(provider, order)
+        services.receive_payment(payment=payment_for(order), at=NOW)
+        return read
+
+    monkeypatch.setattr(services, "all_orders_of", and_then_money_comes)
+    services.erase_customer(customer_id="c-1", at=NOW)
+    stored = the_order()
+    assert (stored.status, stored.queue_name, stored.email) == ("refunded", None, None)
+    assert [step.status for step in stored.history][-2:] == ["refunded", "refunded"]
+
+
+def test_an_order_that_came_meanwhile_keeps_its_place_in_the_queue(emma, provider, monkeypatch):
+    order = reserve(total="15.98")
+    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=NOW)
+    read = list(services.all_orders_of("c-1"))
+    the_order().update([Order.queue_name.set("cancelled")])  # money may have come after all
+    monkeypatch.setattr(services, "all_orders_of", lambda customer_id: read)
+    with pytest.raises(ErasureRefusedError):
+        services.erase_customer(customer_id="c-1", at=NOW)
+    assert (the_order().queue_name, the_order().email) == ("cancelled", "reader@example.com")
 
 
 def test_nobody_is_forgotten_while_an_order_is_under_way(emma, provider, placed):
