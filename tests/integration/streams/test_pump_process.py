@@ -65,7 +65,7 @@ def test_it_ends_at_once_when_told_to(tmp_path: Path, now: datetime, told: signa
     with pumping(positions) as process:
         until(positions.exists)
         process.send_signal(told)
-        assert process.wait(2) == 0
+        assert process.wait(5) == 0
     assert copies_sold() == {"b-1": 1}
 
 
