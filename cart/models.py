@@ -22,4 +22,5 @@ class CartLine(Table):
     currency = UnicodeAttribute()
     quantity = NumberAttribute()  # copies, 1 to 20
     added_at = InstantAttribute(attr_name="addedAt")
+    last_add = UnicodeAttribute(attr_name="lastAdd", null=True)  # names the last adding, see services
     expires_at = TTLAttribute(attr_name="expiresAt", null=True)  # guests only; checked at every read

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import batched
+from uuid import uuid4
 
 from django.conf import settings
 from django.core import signing
@@ -158,13 +159,17 @@ def _is_price(seen: str | None, price: Decimal) -> bool:
 
 
 def _add_copies(owner: str, book: Book, quantity: int, *, at: datetime, guest: bool) -> CartLine:
+    """Add copies; botocore may repeat the write when its answer was lost, and then adds nothing."""
     line = CartLine(owner, book.id)
+    this = uuid4().hex
     actions = [
         CartLine.quantity.add(quantity),
+        CartLine.last_add.set(this),
         CartLine.added_at.set(CartLine.added_at | at),
         *_described(book),
     ]
     fits = CartLine.quantity.does_not_exist() | (CartLine.quantity <= MOST_COPIES - quantity)
+    fits &= CartLine.last_add.does_not_exist() | (CartLine.last_add != this)
     if guest:
         actions.append(CartLine.expires_at.set(_guest_line_ends(at)))
         fits &= _unexpired(at)
@@ -174,9 +179,12 @@ def _add_copies(owner: str, book: Book, quantity: int, *, at: datetime, guest: b
         except UpdateError as error:
             if not is_condition_failure(error):
                 raise
-            if guest and _start_afresh(line, book, quantity, at=at):
+            if guest and _start_afresh(line, book, quantity, this, at=at):
                 return line
-            _refuse_if_full(owner, book, quantity, at=at)
+            there = _find_line(owner, book.id, at=at)
+            if there and there.last_add == this:
+                return there
+            _refuse_if_full(there, book, quantity)
             continue
         return line
     raise CartBusyError(_busy_sentence())
@@ -200,13 +208,14 @@ def _unexpired(at: datetime) -> Condition:
     return unexpired
 
 
-def _start_afresh(line: CartLine, book: Book, quantity: int, *, at: datetime) -> bool:
+def _start_afresh(line: CartLine, book: Book, quantity: int, this: str, *, at: datetime) -> bool:
     """Overwrite an expired line that DynamoDB has not deleted yet; tell whether it was one."""
     try:
         through_conflicts(
             lambda: line.update(
                 [
                     CartLine.quantity.set(quantity),
+                    CartLine.last_add.set(this),
                     CartLine.added_at.set(at),
                     CartLine.expires_at.set(_guest_line_ends(at)),
                     *_described(book),
@@ -221,8 +230,7 @@ def _start_afresh(line: CartLine, book: Book, quantity: int, *, at: datetime) ->
     return True
 
 
-def _refuse_if_full(owner: str, book: Book, quantity: int, *, at: datetime) -> None:
-    there = _find_line(owner, book.id, at=at)
+def _refuse_if_full(there: CartLine | None, book: Book, quantity: int) -> None:
     held = int(there.quantity) if there else 0
     if held + quantity <= MOST_COPIES:
         return  # the line was taken out meanwhile: there is room now

@@ -307,12 +307,16 @@ def receive_stock(*, book_id: str, copies: int) -> None:
     """
     if check_stock(copies) == 0:
         raise BadBookError({"copies": _("At least one copy comes in.")})
+
+    def write_it() -> None:
+        # One write, but as a transaction: botocore may repeat it when its answer was lost.
+        with transaction() as write:
+            return_copies(write, book_id=book_id, copies=copies)
+
     try:
-        Book(book_id).update(
-            actions=[Book.stock.add(copies), Book.revision.add(1)], condition=Book.id.exists()
-        )
-    except UpdateError as error:
-        if is_condition_failure(error):
+        through_conflicts(write_it)
+    except TransactWriteError as error:
+        if CONDITION_FAILED in cancellation_codes(error):
             raise BookNotFoundError(book_id) from error
         raise
 

@@ -5,16 +5,18 @@ import smtplib
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import UpdateError
+from pynamodb.exceptions import TransactWriteError
 
 from bookstore.accounts.selectors import PostalAddress
 from bookstore.accounts.services import remember_address
 from bookstore.dynamodb.conflicts import through_conflicts
-from bookstore.dynamodb.errors import is_condition_failure
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
+from bookstore.dynamodb.tables import transaction
 from bookstore.streams.records import Change
 from bookstore.streams.registry import projects
 from orders import mail
 from orders.models import Order
+from orders.selectors import find_order
 from orders.states import Status
 
 log = logging.getLogger(__name__)
@@ -33,8 +35,8 @@ def write_to_customer(change: Change) -> None:
     kind = mail_due(change.new)
     if not kind:
         return
-    order = _claim(change.keys["customerId"], change.keys["orderId"], kind)
-    if order is None:
+    order = find_order(change.keys["customerId"], change.keys["orderId"])
+    if order is None or not _claim(order.customer_id, order.order_id, kind):
         return
     try:
         mail.write_mail(order, kind).send()
@@ -62,21 +64,28 @@ def mail_due(order: dict[str, Any] | None) -> str:
     return kind if kind not in order.get("mailed", ()) else ""
 
 
-def _claim(customer_id: str, order_id: str, kind: str) -> Order | None:
-    """Claim what is done once for an order; return the order, or ``None`` when it was claimed before."""
-    order = Order(customer_id, order_id)
-    try:
-        through_conflicts(
-            lambda: order.update(
-                [Order.mailed.set(Order.mailed.append([kind])), Order.version.add(1)],
+def _claim(customer_id: str, order_id: str, kind: str) -> bool:
+    """Claim what is done once for an order; tell whether nobody had, and its customer is not forgotten.
+
+    One write, but as a transaction: botocore may repeat it when its answer was lost, and does
+    not take its own claim for another's.
+    """
+
+    def write_it() -> None:
+        with transaction() as write:
+            write.update(
+                Order(customer_id, order_id),
+                actions=[Order.mailed.set(Order.mailed.append([kind])), Order.version.add(1)],
                 condition=Order.email.exists() & ~Order.mailed.contains(kind),
             )
-        )
-    except UpdateError as error:
-        if is_condition_failure(error):
-            return None
+
+    try:
+        through_conflicts(write_it)
+    except TransactWriteError as error:
+        if CONDITION_FAILED in cancellation_codes(error):
+            return False
         raise
-    return order
+    return True
 
 
 @projects("Orders")
@@ -89,6 +98,5 @@ def keep_address(change: Change) -> None:
     before, now = change.old or {}, change.new or {}
     if now.get("status") != Status.PLACED or before.get("status") != Status.AWAITING_PAYMENT:
         return
-    if _claim(change.keys["customerId"], change.keys["orderId"], ADDRESS) is None:
-        return
-    remember_address(customer_id=change.keys["customerId"], address=PostalAddress.of(now["address"]))
+    if _claim(change.keys["customerId"], change.keys["orderId"], ADDRESS):
+        remember_address(customer_id=change.keys["customerId"], address=PostalAddress.of(now["address"]))

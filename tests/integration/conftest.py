@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
+from botocore.httpsession import URLLib3Session
 from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
@@ -122,3 +124,25 @@ def client() -> Client:
 def pump() -> Callable[[], Any]:
     """Project everything that waits in the streams; return how many records there were."""
     return Pump().drain
+
+
+@pytest.fixture
+def lose_answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return what loses the next answer to a DynamoDB operation, after DynamoDB has acted on it."""
+    send = URLLib3Session.send
+
+    def lose(operation: str) -> None:
+        left = [operation]
+
+        def answered_once_lost(self: Any, request: Any) -> Any:
+            answer = send(self, request)
+            target = request.headers.get("X-Amz-Target", b"")
+            target = target.decode() if isinstance(target, bytes) else target
+            if left and target.endswith(f".{operation}"):
+                left.clear()
+                raise ReadTimeoutError(endpoint_url=request.url)
+            return answer
+
+        monkeypatch.setattr(URLLib3Session, "send", answered_once_lost)
+
+    return lose

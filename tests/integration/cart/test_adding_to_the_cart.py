@@ -275,3 +275,22 @@ def test_a_store_that_is_down_is_a_503_and_nothing_is_half_written(client, wire)
         answer = client.post("/cart/add/", {"bookId": book.id, "quantity": "1", "price": "7.99"})
     assert answer.status_code == 503
     assert everything_in_carts() == []
+
+
+@pytest.mark.parametrize("guest", [False, True])
+def test_an_answer_that_was_lost_adds_no_second_copy(lose_answer, guest):
+    book = factories.book("Emma")
+    add("c-1", book.id, 1, guest=guest)
+    lose_answer("UpdateItem")
+    assert add("c-1", book.id, 2, guest=guest).line.quantity == 3
+    assert stored("c-1") == {book.id: 3}
+    assert add("c-1", book.id, 2, guest=guest).line.quantity == 5
+
+
+def test_an_answer_lost_over_an_expired_line_adds_once(lose_answer):
+    book = factories.book("Emma")
+    long_ago = datetime.now(UTC) - timedelta(days=settings.GUEST_CART_DAYS + 1)
+    add("g-1", book.id, 7, guest=True, at=long_ago)
+    lose_answer("UpdateItem")
+    assert add("g-1", book.id, 2, guest=True).line.quantity == 2
+    assert stored("g-1") == {book.id: 2}

@@ -7,7 +7,7 @@ from pynamodb.exceptions import TransactWriteError
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import transaction
 from catalog import services
-from catalog.errors import BadBookError
+from catalog.errors import BadBookError, BookNotFoundError
 from catalog.models import Book
 from tests.factories import book
 
@@ -120,3 +120,16 @@ def test_a_delivery_brings_at_least_one_copy(copies):
     with pytest.raises(BadBookError):
         services.receive_stock(book_id="b-1", copies=copies)
     assert stored("b-1").stock == 1
+
+
+@pytest.mark.parametrize("operation", ["UpdateItem", "TransactWriteItems"])
+def test_an_answer_that_was_lost_brings_no_copies_twice(lose_answer, operation):
+    book(book_id="b-1", stock=3)
+    lose_answer(operation)
+    services.receive_stock(book_id="b-1", copies=10)
+    assert stored("b-1").stock == 13
+
+
+def test_no_copies_come_in_for_a_book_that_is_not_there():
+    with pytest.raises(BookNotFoundError):
+        services.receive_stock(book_id="b-404", copies=1)

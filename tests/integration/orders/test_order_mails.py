@@ -154,3 +154,13 @@ def test_a_forgotten_customer_gets_no_address_from_old_records(order, pump):
     assert saved_addresses("c-1") == ()
     remember_address(customer_id="c-1", address=factories.ADDRESS)
     assert saved_addresses("c-1") == ()
+
+
+@pytest.mark.parametrize("operation", ["UpdateItem", "TransactWriteItems"])
+def test_a_claim_whose_answer_was_lost_still_sends_the_mail(order, outbox, lose_answer, operation):
+    place(order)
+    change = seen_by_the_stream(order)
+    lose_answer(operation)
+    write_to_customer(change)
+    assert len(outbox) == 1
+    assert the_order().mailed == ["placed"]
