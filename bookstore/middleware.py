@@ -23,6 +23,7 @@ from django.template.loader import render_to_string
 from django.utils.cache import has_vary_header
 
 from bookstore.caching import PRIVATE, is_public, is_signed_webhook
+from bookstore.dynamodb.budget import waiting_at_most
 from bookstore.dynamodb.errors import is_transient
 from bookstore.logs import request_context
 
@@ -31,6 +32,7 @@ request_log = logging.getLogger("bookstore.requests")
 
 type GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
+STORE_PATIENCE_SECONDS = 3.5  # for all of DynamoDB's answers; the last may take a time-out more
 RETRY_AFTER_SECONDS = 5
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -42,6 +44,7 @@ _FAILURE_MARK = "bookstore_store_failure"
 class RequestLog:
     """Writes one line for each request, and gives the request an id that every other line shares.
 
+    It also says how long the request may wait for DynamoDB, as the outermost of the layers.
     The path is written without its query, and nothing about the person.
     """
 
@@ -52,7 +55,7 @@ class RequestLog:
         """Answer, then write down what was answered and in how many milliseconds."""
         started = time.perf_counter()
         request_id = request_id_of(request)
-        with request_context(request_id):
+        with request_context(request_id), waiting_at_most(STORE_PATIENCE_SECONDS):
             response = self._get_response(request)
             response.headers["X-Request-Id"] = request_id
             broken = response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR

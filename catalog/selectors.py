@@ -8,6 +8,7 @@ from datetime import date
 from threading import Lock
 from typing import Any
 
+from botocore.exceptions import ClientError
 from django.urls import reverse
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import GetError, PynamoDBException, QueryError
@@ -198,7 +199,12 @@ def _batch(ids: list[str]) -> Iterator[dict[str, dict[str, Any]]]:
         yield from answer["Responses"].get(table, [])
         wanted = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
     if wanted:
-        raise GetError(f"DynamoDB left {len(wanted)} of {len(ids)} books for later {_BATCH_ATTEMPTS} times")
+        # What it means by that, in the words in which it refuses a single key.
+        busy: Any = {"Error": {"Code": "ProvisionedThroughputExceededException", "Message": "left for later"}}
+        raise GetError(
+            f"DynamoDB left {len(wanted)} of {len(ids)} books for later {_BATCH_ATTEMPTS} times",
+            ClientError(busy, "BatchGetItem"),
+        )
 
 
 def new_arrivals(*, limit: int = 12, today: date) -> list[Book]:

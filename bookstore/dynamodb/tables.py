@@ -9,6 +9,8 @@ from pynamodb.connection import Connection, TableConnection
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
+from bookstore.dynamodb import budget
+
 
 @cache
 def connection() -> Connection:
@@ -16,13 +18,15 @@ def connection() -> Connection:
 
     Botocore finds the address in ``AWS_ENDPOINT_URL_DYNAMODB`` or ``AWS_ENDPOINT_URL``.
     """
-    return Connection(
+    made = Connection(
         region=settings.AWS_REGION,
         connect_timeout_seconds=settings.STORE_TIMEOUT_SECONDS,
         read_timeout_seconds=settings.STORE_TIMEOUT_SECONDS,
         max_retry_attempts=settings.DYNAMODB_RETRIES,
         max_pool_connections=settings.DYNAMODB_POOL_CONNECTIONS,
     )
+    budget.watch(made.client.meta.events)
+    return made
 
 
 def table_name(name: str) -> str:

@@ -2,10 +2,12 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.httpsession import URLLib3Session
 from django.conf import settings as shop_settings
 from django.http import HttpResponse
 from django.test import Client
@@ -13,8 +15,11 @@ from django.urls import path
 from pynamodb.exceptions import PutError
 
 import bookstore.urls
+from bookstore import middleware
 from bookstore.dynamodb.sessions import SessionStore
 from catalog import selectors
+from catalog.errors import BookNotFoundError
+from catalog.models import Book
 
 PATIENCE_SECONDS = 5
 
@@ -161,6 +166,56 @@ def test_throttling_is_a_503_too(shop, stranger, monkeypatch):
 
     monkeypatch.setattr(selectors, "get_book", throttled)
     assert stranger.get(shop.path("catalog:book")).status_code == 503
+
+
+def test_books_that_are_left_for_later_again_and_again_are_a_503_too(shop, reader, monkeypatch):
+    busy = {
+        "Responses": {},
+        "UnprocessedKeys": {Book.Meta.table_name: {"Keys": [{"id": {"S": shop.samples[""]["book_id"]}}]}},
+    }
+    monkeypatch.setattr(Book._get_connection(), "batch_get_item", lambda keys: busy)
+    reader.raise_request_exception = False
+    assert reader.get("/cart/").status_code == 503
+
+
+class Asking:
+    """The shop's URLconf with one more view, which asks the store for a book eight times."""
+
+    @staticmethod
+    def ask(_request=None):
+        for _ in range(8):
+            with suppress(BookNotFoundError):
+                selectors.get_book("nobody-wrote-it")
+        return HttpResponse("asked")
+
+    urlpatterns = [path("ask/", ask), *bookstore.urls.urlpatterns]
+    handler500 = bookstore.urls.handler500
+
+
+def test_many_slow_answers_are_no_longer_waited_for_than_one_that_never_comes(
+    settings, stranger, monkeypatch
+):
+    settings.ROOT_URLCONF = Asking()
+    send, sent = URLLib3Session.send, []
+
+    def slow(self, request):
+        sent.append(request)
+        time.sleep(0.1)
+        return send(self, request)
+
+    monkeypatch.setattr(URLLib3Session, "send", slow)
+    monkeypatch.setattr(middleware, "STORE_PATIENCE_SECONDS", 0.25)
+    response = stranger.get("/ask/")
+    assert response.status_code == 503
+    assert 1 <= len(sent) <= 3
+    sent.clear()
+    Asking.ask()  # what no reader waits for takes the time it needs
+    assert len(sent) == 8
+
+
+def test_a_slow_store_leaves_time_to_say_so():
+    patience = middleware.STORE_PATIENCE_SECONDS + shop_settings.STORE_TIMEOUT_SECONDS
+    assert patience < PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize(
