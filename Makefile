@@ -15,7 +15,7 @@ test: $(BOTH) ## Pass every test: unit, integration and browser
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup
 
 test-unit: .venv/installed ## Pass the unit tests, which need no store
-	@.venv/bin/python -m pytest tests/unit
+	@.venv/bin/python -m pytest -n 2 tests/unit
 
 test-integration: $(BOTH) ## Pass the tests on the embedded stores
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup tests/integration

@@ -17,6 +17,8 @@ AWS = f"http://{LOOPBACK}:{AWS_PORT}"
 POOL = f"{REGION}_testpool0"
 
 os.environ |= {
+    # Playwright keeps a loop running in this thread, for which Django takes it for an asynchronous one.
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "1",
     "ENV_FILE": os.devnull,
     "STAGE": "test",
     "DEBUG": "0",

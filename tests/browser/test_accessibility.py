@@ -33,7 +33,7 @@ PRIVATE_PAGES = ["/cart/", "/checkout/", "/orders/", "/account/", "/account/eras
 SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def signed_in(chromium: Browser, shop: str) -> Iterator[BrowserContext]:
     """A customer with an order behind, and a book in the cart."""
     context = chromium.new_context(base_url=shop)
