@@ -25,6 +25,7 @@ from catalog.models import ByTitle, Category, Contribution, Review
 logger = logging.getLogger(__name__)
 
 BOOKS_A_PAGE = 24
+_KEY_CHARACTERS = 100  # no id and no slug is as long; DynamoDB calls a key of 2 KB a mistake of the shop's
 BOOKS_A_BATCH = 100  # BatchGetItem's own limit
 _BATCH_ATTEMPTS = 4
 _BATCH_PAUSE_SECONDS = 0.025
@@ -164,6 +165,8 @@ def get_book(book_id: str, *, withdrawn: bool = False) -> Book:
 
     Raises ``BookNotFoundError``, also for a book withdrawn from sale unless that is asked for.
     """
+    if len(book_id) > _KEY_CHARACTERS:
+        raise BookNotFoundError(book_id)
     try:
         book = Book.get(book_id)
     except Book.DoesNotExist:
@@ -238,6 +241,8 @@ def author_page(slug: str, *, after: str = "", before: str = "") -> AuthorPage:
 
     Raises ``AuthorNotFoundError`` when none of them is on sale, and ``dynamodb.pages.BadCursorError``.
     """
+    if len(slug) > _KEY_CHARACTERS:
+        raise AuthorNotFoundError(slug)
     page = query_page(
         Contribution,
         slug,

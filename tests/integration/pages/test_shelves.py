@@ -159,6 +159,15 @@ def test_what_is_not_there_is_a_real_404_that_leads_on(stock, client):
             assert part in page, path
 
 
+def test_an_address_longer_than_any_key_may_be_is_a_404_without_a_question_to_the_store(client, wire):
+    for path in ("/books/{}/", "/books/{}/cover.svg", "/authors/{}/"):
+        for letter in ("x", "é"):
+            with wire.count() as calls:
+                response = client.get(path.format(letter * 2100))
+            assert response.status_code == 404, path
+            assert calls.dynamodb <= 1, path  # the categories, which lead on
+
+
 def test_a_cursor_of_another_list_is_a_404(full_shelf, client):
     following = neighbour(page_of(client, "/categories/woodwork/"), "next")
     cursor = following.partition("after=")[2]
