@@ -23,7 +23,7 @@ from bookstore.dynamodb.pages import BadCursorError
 from bookstore.logs import note_order
 from bookstore.typesetting import money
 from cart.errors import CartError
-from cart.selectors import Cart, cart_of
+from cart.selectors import MOST_TITLES, Cart, cart_of
 from catalog.errors import CatalogError
 from catalog.selectors import review_of
 from catalog.services import MOST_STARS
@@ -158,6 +158,7 @@ def _checkout_page(
         "takes_orders": bool(settings.PAYMENT_PROVIDER),
         "order": sign_offer(offer, customer_id=_customer(request)),
         "total": offer.total,
+        "most_titles": MOST_TITLES,
     }
     return render(request, "orders/checkout.html", context, status=status)
 

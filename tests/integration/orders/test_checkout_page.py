@@ -11,6 +11,7 @@ from django.test import Client
 from bookstore.accounts.services import remember_address
 from cart.selectors import cart_of
 from catalog import services as catalogue
+from orders import services
 from orders.ids import AgreedLine, Offer, draw_order_id, read_offer, sign_offer
 from tests import factories
 from tests.integration.orders.buying import (
@@ -104,6 +105,10 @@ def test_an_empty_cart_leads_back_to_the_cart(customer):
     answer = customer.get("/checkout/", follow=True)
     assert answer.redirect_chain == [("/cart/", 303)]
     assert "Your cart is empty." in sentences(answer)
+
+
+def test_the_page_says_how_many_titles_an_order_holds(customer, emma):
+    assert "One order holds at most 30 titles." in customer.get("/checkout/").content.decode()
 
 
 def test_more_than_thirty_titles_lead_back_to_the_cart(customer):
@@ -269,3 +274,45 @@ def test_a_store_that_is_down_is_a_503_and_nothing_is_half_written(customer, emm
         assert customer.post("/checkout/", form).status_code == 503
     assert stored_orders() == []
     assert stock(emma) == 9
+
+
+def test_the_form_sent_again_with_another_address_sends_the_books_there(customer, emma, provider):
+    form = checkout_form(customer)
+    customer.post("/checkout/", form)
+    answer = customer.post("/checkout/", form | {"line1": "2 Right Street"})
+    assert answer["Location"].startswith(f"{provider.origin}/pay/")
+    order = the_order()
+    assert (order.address.line1, order.status, int(order.version)) == (
+        "2 Right Street",
+        "awaiting_payment",
+        2,
+    )
+    assert stock(emma) == 7
+    customer.post("/checkout/", form | {"line1": "2 Right Street"})
+    assert int(the_order().version) == 2
+
+
+def test_a_paid_order_goes_where_it_was_paid_for(customer, emma, provider):
+    form = checkout_form(customer)
+    customer.post("/checkout/", form)
+    place(the_order())
+    answer = customer.post("/checkout/", form | {"line1": "2 Right Street"})
+    assert answer["Location"] == the_order().get_absolute_url()
+    assert the_order().address.line1 == factories.ADDRESS["line1"]
+
+
+def test_an_address_that_meets_the_payment_changes_nothing(customer, emma, provider, monkeypatch):
+    form = checkout_form(customer)
+    customer.post("/checkout/", form)
+    find_order = services.find_order
+
+    def find_and_then_pay(customer_id, order_id):
+        found = find_order(customer_id, order_id)
+        monkeypatch.undo()
+        place(the_order())
+        return found
+
+    monkeypatch.setattr(services, "find_order", find_and_then_pay)
+    answer = customer.post("/checkout/", form | {"line1": "2 Right Street"})
+    assert answer["Location"] == the_order().get_absolute_url()
+    assert (the_order().status, the_order().address.line1) == ("placed", factories.ADDRESS["line1"])
