@@ -21,6 +21,7 @@ from bookstore.devstack.stores import LOOPBACK, REGION, ROOT
 # remembered port is seldom taken by one of those.
 PORTS = range(18000, 32000)
 DEFAULT_PORT = 8000
+TABLE_PREFIX = "bookstore-"
 QUEUE = "bookstore-dead-letters"
 BUCKET = "bookstore-covers"
 
@@ -63,7 +64,7 @@ def chosen_port() -> int:
         )
     port = int(asked)
     # A browser tries localhost as ::1 first: a stranger there would be taken for the shop.
-    if not _is_free(port) or _answers("::1", port):
+    if not _is_free(port) or _answers(LOOPBACK, port) or _answers("::1", port):
         other = port + 1 if port < 65535 else DEFAULT_PORT  # noqa: PLR2004
         raise BadPortError(
             f"Port {port} is taken by another program: stop that one, or open the shop on another port"
@@ -136,7 +137,7 @@ def variables(
         "SECRET_KEY": known.get("SECRET_KEY") or secrets.token_urlsafe(50),
         "PUBLIC_ORIGIN": f"http://localhost:{port}",
         **aws_variables(addresses["aws"]),
-        "TABLE_PREFIX": "bookstore-",
+        "TABLE_PREFIX": TABLE_PREFIX,
         "OPENSEARCH_URL": f"http://{LOOPBACK}:{addresses['search']}",
         "REDIS_URL": f"redis://{LOOPBACK}:{addresses['redis']}/0",
         "DEAD_LETTER_QUEUE_URL": f"{aws}/000000000000/{QUEUE}",

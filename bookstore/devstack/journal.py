@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bookstore.devstack.environment import TABLE_PREFIX
+
 # What is counted, by the table that holds it, in the order in which it is told.
 COUNTED = {
-    "order": "bookstore-Orders",
-    "book": "bookstore-Books",
-    "review": "bookstore-Reviews",
-    "cart line": "bookstore-Cart",
+    "order": f"{TABLE_PREFIX}Orders",
+    "book": f"{TABLE_PREFIX}Books",
+    "review": f"{TABLE_PREFIX}Reviews",
+    "cart line": f"{TABLE_PREFIX}Cart",
 }
 
 

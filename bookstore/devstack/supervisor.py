@@ -90,8 +90,8 @@ class Shop:
 
         Returns the exit code: 0 when it was asked to end, 1 when something went wrong.
         """
-        port = environment.chosen_port()
         lock = _lock(self.folder)
+        port = environment.chosen_port()
         self._listen()
         journal = Journal(self.folder / "unsaved.json")
         self._watchman = _Watchman(lock)
@@ -497,8 +497,10 @@ def _lock(folder: Path) -> IO[str]:
             holder = _number(file.read())
             if _is_alive(holder) or time.monotonic() > deadline:
                 file.close()
+                where = environment.remembered(folder / "env").get("PUBLIC_ORIGIN", "an address of its own")
                 raise ShopError(
-                    f"The shop of this folder is already running (process {holder}): use that one, or stop it first."
+                    f"The shop of this folder is already running at {where} (process {holder}): use that one,"
+                    " or stop it first."
                 ) from None
             time.sleep(0.1)  # its supervisor is gone, and its watchman is ending the rest
     file.truncate(0)

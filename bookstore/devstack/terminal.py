@@ -48,7 +48,7 @@ class Terminal:
         The kernel sends SIGHUP to the first process on a terminal alone. Where that is make, as
         in `xterm -e make run`, it waits for us instead of passing it on.
         """
-        return bool(self._poll.poll(0))
+        return any(event & (select.POLLHUP | select.POLLERR) for _, event in self._poll.poll(0))
 
 
 def loudly(text: str) -> str:

@@ -119,9 +119,9 @@ def test_a_shop_opens_and_its_second_start_keeps_what_it_had(folder, open_shop, 
 
 def refuses_a_second_shop(shop, open_shop, tmp_path):
     """One folder has one shop, one port one program; each refusal is a sentence."""
-    same_folder = open_shop(shop.folder, wait=False)
+    same_folder = open_shop(shop.folder, port=shop.port, wait=False)
     assert same_folder.wait_until_closed() == 1
-    assert "already running" in same_folder.said
+    assert f"already running at http://localhost:{shop.port} " in same_folder.said
     same_port = open_shop(tmp_path / "other", port=shop.port, wait=False)
     assert same_port.wait_until_closed() == 1
     assert f"Port {shop.port} is taken" in same_port.said
