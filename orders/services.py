@@ -92,7 +92,8 @@ def reserve(
     One Query, one BatchGetItem and one transaction, which puts the order and takes each copy
     from stock. ``agreed_total`` is what the page showed, ``agreed_lines`` by book where the
     total came from: what the books cost today must be the same. The same ``order_id`` again
-    returns the order that is there, whatever became of it and of the cart.
+    returns the order that is there, whatever became of it and of the cart; as long as it awaits
+    payment it takes the address that was sent last.
 
     Raises ``CartEmptyError``, ``TooManyTitlesError``, ``BooksUnavailableError``,
     ``PriceChangedError``, ``CartChangedError``, or ``OrderBusyError`` when others were buying
@@ -105,7 +106,7 @@ def reserve(
     except OrderError:
         # Sent twice: the first has taken the last copies, or has been paid and emptied the cart.
         if there := find_order(customer_id, order_id):
-            return there
+            return _sent_again(there, address)
         raise
     order = _draft(cart, customer_id=customer_id, email=email, order_id=order_id, address=address, at=at)
 
@@ -124,11 +125,31 @@ def reserve(
         if CONDITION_FAILED not in codes:
             raise
         if there := find_order(customer_id, order_id):
-            return there
+            return _sent_again(there, address)
         # The first code is the order's, the others are the books' in the order of the lines.
         refused = [line for line, code in zip(cart.lines, codes[1:], strict=True) if code == CONDITION_FAILED]
         raise _why_refused(cart, refused) from error
     log.info("an order was reserved", extra={"order_id": order_id})
+    return order
+
+
+def _sent_again(order: Order, address: PostalAddress | Mapping[str, str | None]) -> Order:
+    """Give an order that is not paid yet the address that came with its form this time."""
+    to = _postal(address)
+    if order.state is not Status.AWAITING_PAYMENT or PostalAddress.of(order.address.attribute_values) == to:
+        return order
+    sent = Address(**to.as_dict())  # type: ignore[no-untyped-call]  # PynamoDB's
+    try:
+        through_conflicts(
+            lambda: order.update(
+                [Order.address.set(sent), Order.version.add(1)],
+                condition=Order.status == str(Status.AWAITING_PAYMENT),
+            )
+        )
+    except UpdateError as error:
+        if not is_condition_failure(error):
+            raise
+        return get_order(order.customer_id, order.order_id)  # paid or given up meanwhile
     return order
 
 
@@ -202,7 +223,7 @@ def _draft(
     address: PostalAddress | Mapping[str, str | None],
     at: datetime,
 ) -> Order:
-    to = address if isinstance(address, PostalAddress) else PostalAddress.of(address)
+    to = _postal(address)
     subtotal = to_cents(cart.subtotal)
     discount = delivery = tax = Decimal("0.00")
     reserved = StatusChange(status=str(Status.AWAITING_PAYMENT), at=at, by=BY_CUSTOMER)  # type: ignore[no-untyped-call]  # PynamoDB's
@@ -226,6 +247,10 @@ def _draft(
         queue_name=str(Status.AWAITING_PAYMENT),
         month_name=localtime(at).strftime("%Y-%m"),
     )
+
+
+def _postal(address: PostalAddress | Mapping[str, str | None]) -> PostalAddress:
+    return address if isinstance(address, PostalAddress) else PostalAddress.of(address)
 
 
 def _order_line(line: CartLineView) -> OrderLine:
