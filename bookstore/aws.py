@@ -75,6 +75,9 @@ def refuse_unless_local() -> None:
     """
     addresses = {
         "AWS_ENDPOINT_URL": settings.AWS_ENDPOINT_URL,
+        **_resolved_addresses(),
+        "DEAD_LETTER_QUEUE_URL": settings.DEAD_LETTER_QUEUE_URL,
+        "COVERS_URL": settings.COVERS_URL,
         "OPENSEARCH_URL": settings.OPENSEARCH_URL,
         "REDIS_URL": settings.REDIS_URL,
         "PUBLIC_ORIGIN": settings.PUBLIC_ORIGIN,
@@ -85,3 +88,10 @@ def refuse_unless_local() -> None:
             f"This command only runs against stores on this machine, and these are not: {', '.join(foreign)}."
         )
         raise NotLocalError(msg)
+
+
+@cache
+def _resolved_addresses() -> dict[str, str]:
+    """Return where botocore leads each service, whichever variable or configuration file said so."""
+    clients = (session().client("dynamodb"), s3(), sqs(), cognito())
+    return {client.meta.service_model.service_name: client.meta.endpoint_url for client in clients}
