@@ -37,7 +37,7 @@ def connection() -> Connection:
 def ask(operation: str, **arguments: Any) -> dict[str, Any]:
     """Send one request in DynamoDB's own words, again while it is slow or away; return its answer.
 
-    Raises PynamoDB's errors.
+    Raises botocore's and PynamoDB's errors.
     """
     answer: dict[str, Any] = patiently(lambda: connection().dispatch(operation, arguments))
     return answer

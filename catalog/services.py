@@ -648,7 +648,10 @@ def _replace_isbn(write: TransactWrite, before: Book, after: Book) -> None:
     if before.isbn13 == after.isbn13:
         return
     if before.isbn13:
-        write.delete(Unique(isbn_claim(before.isbn13)), condition=Unique.book_id == before.id)
+        write.delete(
+            Unique(isbn_claim(before.isbn13)),
+            condition=Unique.value.does_not_exist() | (Unique.book_id == before.id),
+        )
     if after.isbn13:
         _claim_isbn(write, after.isbn13, after.id)
 

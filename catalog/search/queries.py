@@ -26,6 +26,31 @@ _TEXT_WORDS = 20
 _SPELLINGS = 30
 _SNIPPET_CHARACTERS = 160
 _FACETS = 100
+# The engine's own English stop words: titles such as "It" and "Of Mice and Men" have them indexed.
+_EVERYWHERE = frozenset(
+    [
+        *(
+            "a",
+            "an",
+            "and",
+            "are",
+            "as",
+            "at",
+            "be",
+            "but",
+            "by",
+            "for",
+            "if",
+            "in",
+            "into",
+            "is",
+            "it",
+            "no",
+        ),
+        *("not", "of", "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this"),
+        *("to", "was", "will", "with"),
+    ]
+)
 _AS_WRITTEN = "as_written"  # names the part of a query that takes words as they are spelt
 
 SUGGESTIONS = 8
@@ -286,13 +311,14 @@ def _shown(query: SearchQuery) -> _Part:
 
 def _matching(text: str) -> dict[str, Any]:
     words = _words(text)
+    telling = _telling(words)
     as_written: list[dict[str, Any]] = [
         {"constant_score": {"filter": {"term": {"title.exact": text}}, "boost": 40}},
-        {"match_phrase": {"title": {"query": words, "slop": 1, "boost": 6}}},
+        {"match_phrase": {"title": {"query": telling, "slop": 2, "boost": 6}}},
         # "austen emma": each word somewhere, as if title and names were one text.
         {
             "multi_match": {
-                "query": words,
+                "query": telling,
                 "type": "cross_fields",
                 "operator": "and",
                 "fields": ["title^4", "people^3"],
@@ -343,6 +369,11 @@ def _words(text: str) -> str:
     """Return the first words of a text; what has no letter or digit is none, unless there is nothing else."""
     words = [word for word in text.split(" ") if any(map(str.isalnum, word))]
     return " ".join(words[:_TEXT_WORDS]) or text
+
+
+def _telling(words: str) -> str:
+    """Return the words without those that stand in every other title; all of them when no other is left."""
+    return " ".join(word for word in words.split(" ") if word.casefold() not in _EVERYWHERE) or words
 
 
 # --- Out of the engine's words -----------------------------------------------------------------------------

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from pynamodb.exceptions import PynamoDBException
 
+from bookstore.dynamodb.errors import is_transient
 from catalog import services, sitemap
 from catalog.csv_import import (
     ENCODING,
@@ -44,7 +47,16 @@ class Command(BaseCommand):
             file = open_file(options["file"], read_mapping(options["mapping"]), encoding=options["encoding"])
         except ImportFileError as error:
             raise CommandError(str(error)) from error
-        results = self._load(file)
+        try:
+            results = self._load(file)
+        except KeyboardInterrupt:
+            raise CommandError("Stopped. The same command goes on where it was.", returncode=130) from None
+        except (PynamoDBException, BotoCoreError, ClientError) as error:
+            if not is_transient(error):
+                raise
+            raise CommandError(
+                f"DynamoDB did not answer ({error}). The same command goes on where it was."
+            ) from error
         self.stdout.write(
             f"{file.rows} rows: {results['added']} books added, {results['present']} already there, "
             f"{results['refused']} refused."

@@ -180,6 +180,31 @@ def test_a_file_that_cannot_be_read_is_one_sentence_and_nothing_is_loaded(
     assert list(Category.scan()) == []
 
 
+def test_a_store_that_is_away_is_one_sentence_that_says_how_to_go_on(csv_of, wire, monkeypatch):
+    monkeypatch.setattr(loading.patience.time, "sleep", lambda _: None)
+    path = csv_of(row(1))
+    monkeypatch.setattr("catalog.management.commands.import_books.Shelves", _NoShelves)
+    with wire.dynamodb.refuse(), pytest.raises(CommandError, match="goes on where it was"):
+        run(path)
+
+
+class _NoShelves:
+    met: frozenset[str] = frozenset()
+
+    def provide(self, slug, *, name):
+        """Ask no store."""
+
+
+def test_stopping_an_import_says_how_to_go_on(csv_of, monkeypatch):
+    def stopped(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("catalog.management.commands.import_books.load_books", stopped)
+    with pytest.raises(CommandError, match="Stopped") as caught:
+        run(csv_of(row(1)))
+    assert caught.value.returncode == 130
+
+
 def test_the_shell_sees_exit_code_one_and_one_line_without_a_traceback(tmp_path):
     ended = subprocess.run(
         [
