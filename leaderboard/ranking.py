@@ -6,6 +6,7 @@ them together, on a cluster too:
 ===============================  =============================================================
 ``{lb}:generation``              the generation that is read; generation 0 when it is absent
 ``{lb}:next``                    the generation that a rebuild is filling, while there is one
+``{lb}:last``                    the highest number a generation ever had; none is given twice
 ``{lb}:gone:order:<id>``         version at which an order was removed; kept two days
 ``{lb}:gone:book:<id>``          revision at which a book was removed; kept two days
 ``{lb}:<n>:sold:all``            sorted set: book -> copies sold
@@ -38,6 +39,7 @@ from leaderboard.counting import Rating, Sale
 
 GENERATION = "{lb}:generation"
 NEXT = "{lb}:next"
+LAST = "{lb}:last"
 
 LONGEST_PERIOD_DAYS = 30
 GONE_SECONDS = 2 * 24 * 60 * 60  # a stream holds a record for one day
@@ -179,10 +181,10 @@ return found
 """
 
 _BEGIN = """
-local current = tonumber(redis.call('GET', KEYS[1]) or '0')
-local filling = tonumber(redis.call('GET', KEYS[2]) or '0')
-local new = string.format('%d', math.max(current, filling) + 1)
-redis.call('SET', KEYS[2], new)
+local last = 0
+for _, key in ipairs(KEYS) do last = math.max(last, tonumber(redis.call('GET', key) or '0')) end
+local new = string.format('%d', last + 1)
+redis.call('MSET', KEYS[2], new, KEYS[3], new)
 return new
 """
 
@@ -234,7 +236,7 @@ def begin_generation() -> str:
     A generation that another rebuild was filling is given up: that rebuild will notice.
     What earlier rebuilds left behind is removed.
     """
-    generation = str(_run(_patient(), _BEGIN, [GENERATION, NEXT], []))
+    generation = str(_run(_patient(), _BEGIN, [GENERATION, NEXT, LAST], []))
     remove_other_generations()
     return generation
 
@@ -278,12 +280,20 @@ def abandon(generation: str) -> None:
 
 
 def remove_other_generations() -> None:
-    """Remove each generation that is neither read nor being filled."""
+    """Remove each generation that is neither read nor being filled.
+
+    Nothing is removed of one that begins meanwhile: its number is higher than any there was.
+    """
     client = _patient()
-    read, filling = cast("list[str | None]", client.mget(GENERATION, NEXT))
-    kept = {read or "0", filling}
+    read, filling, last = cast("list[str | None]", client.mget(GENERATION, NEXT, LAST))
+    kept, highest = {read or "0", filling}, int(last or 0)
+
+    def is_given_up(key: str) -> bool:
+        number = key.split(":", 2)[1]
+        return number not in kept and int(number) <= highest
+
     for keys in _in_batches(client.scan_iter(match="{lb}:[0-9]*", count=1000)):
-        if others := [key for key in keys if key.split(":", 2)[1] not in kept]:
+        if others := [key for key in keys if is_given_up(key)]:
             client.unlink(*others)
 
 

@@ -302,6 +302,45 @@ def test_an_answer_lost_on_its_way_counts_no_old_order_twice(
     assert copies_sold() == {"b-1": 3}
 
 
+def test_what_a_broken_off_rebuild_left_is_never_counted_by_the_next(
+    pump: PumpAll, now: datetime, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_order({"b-1": 3}, at=now - timedelta(days=settings.COUNTED_SALES_DAYS + 10))  # it gets no record
+    broken_off = ranking.begin_generation()
+    ranking.fill(broken_off, services._sales(services.Rebuilt()))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ranking, "remove_other_generations", lambda: None)  # Redis went away between
+        ranking.abandon(broken_off)
+        assert ranking._patient().keys(f"{{lb}}:{broken_off}:*")
+        rebuild()
+    assert copies_sold() == {"b-1": 3}
+
+    rebuild()
+    assert not ranking._patient().keys(f"{{lb}}:{broken_off}:*")
+
+
+def test_clearing_up_touches_no_rebuild_that_begins_meanwhile(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_order({"b-1": 3}, at=now)
+    rebuild()
+    scan_iter = redis.Redis.scan_iter
+    begun: list[str] = []
+
+    def begin_another(client: redis.Redis, *args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(redis.Redis, "scan_iter", scan_iter)
+        begun.append(ranking.begin_generation())
+        ranking.fill(begun[0], services._sales(services.Rebuilt()))
+        return scan_iter(client, *args, **options)
+
+    monkeypatch.setattr(redis.Redis, "scan_iter", begin_another)
+    ranking.remove_other_generations()
+    ranking.switch_to(begun[0])
+
+    assert copies_sold() == {"b-1": 3}
+
+
 def test_redis_emptied_during_a_rebuild_is_told(now: datetime) -> None:
     sell_this_and_that(now)
 
