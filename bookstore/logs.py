@@ -40,11 +40,16 @@ _PATTERNS = (
     # E-mail addresses, also percent-encoded.
     (re.compile(r"(?<![\w.+%'-])[\w.+%'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE), "[e-mail]"),
     # JSON web tokens: three parts in base 64, the first of which begins with {".
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), "[token]"),
+    (re.compile(r"\beyJ[\w-]{8,1000}+\.[\w-]+(?:\.[\w-]*)?"), "[token]"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), r"\1 [token]"),
     # What such a name stands before, in a query, a form, a header, JSON or a dictionary's repr.
     (
-        re.compile(rf"""(?<![\w-])([\w-]*(?:{_STRONG})[\w-]*+["']?\s*[=:]\s*{_VALUE}""", re.IGNORECASE),
+        re.compile(
+            # A look ahead for the value, or else a word such as "tokentoken…" without one costs its square.
+            r"""(?<![\w-])(?=[\w-]++["']?\s*[=:]\s*["']?[^\s"'&;,}\[])"""
+            rf"""([\w-]*(?:{_STRONG})[\w-]*+["']?\s*[=:]\s*{_VALUE}""",
+            re.IGNORECASE,
+        ),
         r"\1[secret]",
     ),
     (re.compile(rf"(\b(?:code|state|nonce)={_VALUE}", re.IGNORECASE), r"\1[secret]"),

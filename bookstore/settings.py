@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from botocore.config import Config
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from dotenv import load_dotenv
@@ -77,18 +78,27 @@ GUEST_CART_DAYS: int = env.int("GUEST_CART_DAYS", 30)
 UNPAID_ORDER_MINUTES: int = env.int("UNPAID_ORDER_MINUTES", 30)
 COUNTED_SALES_DAYS: int = env.int("COUNTED_SALES_DAYS", 45)
 
+mistakes: dict[str, str] = {}
 try:
     env.seal()
-except EnvValidationError as mistakes:
-    by_name = mistakes.error_messages if isinstance(mistakes.error_messages, Mapping) else {}
-    told = "; ".join(f"{name}: {' '.join(what)}" for name, what in sorted(by_name.items()))
+except EnvValidationError as error:
+    by_name = error.error_messages if isinstance(error.error_messages, Mapping) else {}
+    mistakes = {name: " ".join(what) for name, what in by_name.items()}
+if STAGE in {"staging", "production"}:
+    if DEBUG:
+        mistakes["DEBUG"] = f"Shows source and settings to everyone: not in {STAGE}."
+    origin = urlsplit(PUBLIC_ORIGIN or "")
+    # http on this machine rehearses the deployment against a local AWS.
+    if origin.scheme == "http" and origin.hostname not in {"localhost", "127.0.0.1"}:
+        mistakes["PUBLIC_ORIGIN"] = f"Has to begin with https:// in {STAGE}."
+if mistakes:
+    told = "; ".join(f"{name}: {what}" for name, what in sorted(mistakes.items()))
     raise ImproperlyConfigured(
-        f"The environment is incomplete ({told}). `make run` sets up a local shop; "
+        f"The environment is incomplete or wrong ({told}). `make run` sets up a local shop; "
         ".env.example explains every variable."
-    ) from None
+    )
 
 HTTPS = PUBLIC_ORIGIN.startswith("https://")
-PUBLIC_HOST = urlsplit(PUBLIC_ORIGIN).netloc
 # Cookies ignore ports: in development their names carry it, so that two shops live side by side.
 COOKIE_PREFIX = "__Host-" if HTTPS else f"p{urlsplit(PUBLIC_ORIGIN).port or 80}-"
 
@@ -112,7 +122,7 @@ INSTALLED_APPS = [
     "bookstore.dynamodb",
     "bookstore.streams",
     "bookstore.accounts",
-    "bookstore.devstack",
+    *(["bookstore.devstack"] if STAGE in {"development", "test"} else []),
     "catalog",
     "cart",
     "orders",
@@ -209,9 +219,15 @@ STORAGES = {
             "querystring_auth": False,
             "custom_domain": urlsplit(COVERS_URL).netloc + urlsplit(COVERS_URL).path.rstrip("/"),
             "url_protocol": f"{urlsplit(COVERS_URL).scheme}:",
-            "addressing_style": "path",
             "object_parameters": {"CacheControl": "public, max-age=86400"},
             "file_overwrite": True,
+            # Botocore's own time-outs are a minute each. A cover takes longer to store than an item.
+            "client_config": Config(
+                connect_timeout=STORE_TIMEOUT_SECONDS,
+                read_timeout=2 * STORE_TIMEOUT_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": 2},
+                s3={"addressing_style": "path"},
+            ),
         },
     },
     "staticfiles": (
@@ -266,9 +282,11 @@ SILENCED_SYSTEM_CHECKS = [
 LANGUAGE_CODE = "en-gb"
 USE_I18N = True
 USE_TZ = True
-LOCALE_PATHS = [BASE_DIR / "locale"]
 DEFAULT_FROM_EMAIL = MAIL_FROM
-MAILERS = {"default": {"BACKEND": MAIL_BACKEND, "OPTIONS": MAIL_OPTIONS}}
+_mail_options: dict[str, str | float] = {**MAIL_OPTIONS}
+if MAIL_BACKEND.endswith(".smtp.EmailBackend"):  # which would wait for ever
+    _mail_options["timeout"] = float(MAIL_OPTIONS.get("timeout", 5))  # seconds
+MAILERS = {"default": {"BACKEND": MAIL_BACKEND, "OPTIONS": _mail_options}}
 
 LOGGING = {
     "version": 1,
