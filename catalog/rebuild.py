@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
 
-from catalog import search
+from bookstore.dynamodb.conflicts import through_conflicts
+from catalog import patience, search
 from catalog.selectors import book_image, book_images
 from catalog.services import mend_derived
 
@@ -60,7 +61,15 @@ def rebuild_search(*, at: datetime, on_books: Callable[[int], None]) -> Rebuilt:
 
 
 def _mended(image: dict[str, Any], done: Rebuilt) -> dict[str, Any]:
-    if "revision" not in image or not mend_derived(image):
+    try:
+        wrote = "revision" in image and patience.patiently(
+            lambda: through_conflicts(lambda: mend_derived(image))
+        )
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        # An attribute is missing or of a wrong kind: whether the index takes the book is its own matter.
+        logger.error("book %s cannot be mended: %s: %s", image["id"], type(error).__name__, error)  # noqa: TRY400
+        return image
+    if not wrote:
         return image
     done.mended += 1
     return book_image(image["id"]) or image

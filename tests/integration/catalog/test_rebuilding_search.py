@@ -6,7 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from botocore.exceptions import ClientError
 from django.core.management import CommandError, call_command
+from pynamodb.exceptions import UpdateError
 
 from catalog import rebuild, search, selectors, services
 from catalog.models import Book
@@ -227,6 +229,31 @@ def test_a_book_that_cannot_be_indexed_is_named_and_the_others_are_there(shelf, 
     assert len(found()) == 3
     with pytest.raises(CommandError, match="broken"):
         call_command("rebuild_search", stdout=io.StringIO(), stderr=io.StringIO())
+
+
+def test_a_book_whose_derived_attributes_are_gone_does_not_stop_the_others(shelf, now):
+    shelf(3)
+    book("Title Without", book_id="b-without")
+    Book("b-without").update(actions=[Book.rating_key.remove()])
+    done = rebuilt(now)
+    assert (done.books, done.unindexable) == (4, [])
+    assert "b-without" in found()
+
+
+def test_a_sale_at_the_moment_of_mending_does_not_stop_a_rebuild(now, monkeypatch):
+    book("Title", book_id="b-1", stock=3)
+    Book("b-1").update(actions=[Book.stock.add(-3), Book.revision.add(1)])
+    met = ClientError({"Error": {"Code": "TransactionConflictException", "Message": ""}}, "UpdateItem")
+    errors, update = iter([UpdateError("met a sale", met)]), Book.update
+
+    def meeting(self, *arguments, **named):
+        for error in errors:
+            raise error
+        return update(self, *arguments, **named)
+
+    monkeypatch.setattr(Book, "update", meeting)
+    assert rebuilt(now).mended == 1
+    assert selectors.get_book("b-1").availability == "sold_out"
 
 
 def test_the_command_says_what_it_did(shelf):
