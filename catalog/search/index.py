@@ -43,10 +43,13 @@ class UnindexableError(ValueError):
 
 # --- What the index holds ----------------------------------------------------------------------------------
 
+# "Alice's" is a form of "Alice", and "don't" one word. (OpenSearch's possessive stemmer would do the
+# first, but the local engine's makes every word alike, and it indexes with few other filters.)
 _APOSTROPHES = ["without_possessives", "without_apostrophes"]
+# Where matches are marked, as much stands after the filters as before: the local engine marks the
+# text at the byte where it found a word in what they left.
+_POSSESSIVES_BLANKED = [f"blanked_possessives_{size}" for size in (1, 2, 3)]
 _ANALYSIS: dict[str, Any] = {
-    # "Alice's" is a form of "Alice", and "don't" one word. (OpenSearch's possessive stemmer would
-    # do the first, but the local engine's makes every word alike.)
     "char_filter": {
         "without_possessives": {
             "type": "pattern_replace",
@@ -54,6 +57,14 @@ _ANALYSIS: dict[str, Any] = {
             "replacement": "",
         },
         "without_apostrophes": {"type": "mapping", "mappings": ["'=>", "\u2019=>", "\u02bc=>"]},
+        **{
+            f"blanked_possessives_{len(mark.encode())}": {
+                "type": "pattern_replace",
+                "pattern": f"{mark}s\\b",
+                "replacement": " " * len(f"{mark}s".encode()),
+            }
+            for mark in "'\u02bc\u2019"
+        },
     },
     "filter": {
         "english_stemmer": {"type": "stemmer", "language": "english"},
@@ -82,6 +93,19 @@ _ANALYSIS: dict[str, Any] = {
             "char_filter": _APOSTROPHES,
             "filter": ["lowercase", "english_stop", "asciifolding", "english_stemmer"],
         },
+        # The first and the last of these, for what is shown with its matches marked.
+        "folded_shown": {
+            "type": "custom",
+            "tokenizer": "standard",
+            "char_filter": _POSSESSIVES_BLANKED,
+            "filter": ["lowercase", "asciifolding"],
+        },
+        "english_shown": {
+            "type": "custom",
+            "tokenizer": "standard",
+            "char_filter": _POSSESSIVES_BLANKED,
+            "filter": ["lowercase", "english_stop", "asciifolding", "english_stemmer"],
+        },
     },
 }
 
@@ -104,9 +128,12 @@ INDEX_BODY: dict[str, Any] = {
             "title": {
                 **_FOLDED,
                 **_BEGINNINGS,
-                "fields": {"exact": {"type": "keyword", "normalizer": "folded", "ignore_above": 300}},
+                "fields": {
+                    "exact": {"type": "keyword", "normalizer": "folded", "ignore_above": 300},
+                    "shown": {"type": "text", "analyzer": "folded_shown"},
+                },
             },
-            "author": _FOLDED,  # as printed on the cover
+            "author": {"type": "text", "analyzer": "folded_shown"},  # as printed on the cover
             "people": {**_FOLDED, **_BEGINNINGS},  # everybody with a part in the book
             # Title, names, series and subject together: a search may name some of each.
             "words": {
@@ -115,7 +142,7 @@ INDEX_BODY: dict[str, Any] = {
                 **_BEGINNINGS,
                 "fields": {"english": {"type": "text", "analyzer": "english_folded"}},
             },
-            "description": {"type": "text", "analyzer": "english_folded"},
+            "description": {"type": "text", "analyzer": "english_shown"},
             "isbn13": {"type": "keyword"},
             "category": {"type": "keyword"},
             "language": {"type": "keyword"},

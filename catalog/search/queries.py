@@ -279,7 +279,7 @@ def _request(query: SearchQuery) -> dict[str, Any]:
             "post_tags": [UNMARK],
             "require_field_match": False,
             "fields": {
-                "title": {"number_of_fragments": 0},
+                "title.shown": {"number_of_fragments": 0},
                 "author": {"number_of_fragments": 0},
                 "description": {"fragment_size": _SNIPPET_CHARACTERS, "number_of_fragments": 1},
             },
@@ -401,7 +401,7 @@ def _buckets(facet: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _highlight(fragments: Mapping[str, list[str]]) -> Highlight:
     return Highlight(
-        title=_marked(" ".join(fragments.get("title", ()))),
+        title=_marked(" ".join(fragments.get("title.shown", ()))),
         author=_marked(" ".join(fragments.get("author", ()))),
         description=_marked(" … ".join(fragments.get("description", ()))),
     )

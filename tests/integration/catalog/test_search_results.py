@@ -1,3 +1,5 @@
+from html import unescape
+
 import pytest
 
 from catalog import search, services
@@ -200,6 +202,32 @@ def test_a_price_lies_in_one_band(library, price, band):
     counted = {each.band.slug: each.count for each in search.find(SearchQuery("emma")).facets.prices}
     assert [slug for slug, count in counted.items() if count] == [band]
     assert ids("emma", price_band=band) == ["emma"]
+
+
+@pytest.mark.parametrize("mark", ["'", "’", "ʼ"])
+def test_apostrophes_before_a_match_do_not_move_its_mark(library, mark):
+    title = f"Alice{mark}s don{mark}t love"
+    text = f"The author{mark}s and O{mark}Brien{mark}s café{mark}s don{mark}t must manage love, she said."
+    library(book(title, book_id="b-1", authors=(f"O{mark}Hara{mark}s Love",), description=text))
+    highlight = search.find(SearchQuery("love")).highlights["b-1"]
+    assert unescape(highlight.title) == title.replace("love", "<mark>love</mark>")
+    assert unescape(highlight.author) == f"O{mark}Hara{mark}s <mark>Love</mark>"
+    assert unescape(highlight.description) == text.replace("love", "<mark>love</mark>")
+
+
+@pytest.mark.parametrize("text", ["alice's", "alice’s", "aliceʼs", "alice"])
+def test_a_possessive_is_marked_however_it_is_asked_for(library, text):
+    library(book("Of Alice’s adventures", book_id="b-1", description="It is Alice's."))
+    highlight = search.find(SearchQuery(text)).highlights["b-1"]
+    assert highlight.title == "Of <mark>Alice</mark>’s adventures"
+    assert unescape(highlight.description) == "It is <mark>Alice</mark>'s."
+
+
+@pytest.mark.parametrize("text", ["o'brien don't", "o’brien don’t", "obrien dont"])
+def test_an_apostrophe_inside_a_word_may_be_left_out(library, text):
+    library(book("Don’t", book_id="b-1", authors=("Edna O’Brien",)), book("Don", book_id="b-2"))
+    assert ids(text) == ["b-1"]
+    assert ids(text.split()[0]) == ["b-1"]
 
 
 def test_matches_are_marked_and_everything_else_is_escaped(library):
