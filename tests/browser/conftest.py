@@ -76,6 +76,9 @@ def _ready(origin: str) -> bool:
 def chromium() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     assert executable, "Chromium is missing: apt-get install chromium"
+    # Playwright's synchronous calls keep an event loop in this thread, which Django would take for
+    # asynchronous code in every other test of this process.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable,
