@@ -1,4 +1,4 @@
-"""Promise 8: the log tells what happened, never to whom."""
+"""Privacy: the log tells what happened, never to whom."""
 
 import io
 import json

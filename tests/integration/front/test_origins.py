@@ -1,4 +1,4 @@
-"""Promise 6: what another site makes a browser send is refused, on every address there is."""
+"""What another site makes a browser send is refused, on every address there is."""
 
 import pytest
 from django.test import Client

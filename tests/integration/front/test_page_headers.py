@@ -1,4 +1,4 @@
-"""Promise 8: a strict policy on every page, nothing inline, and no page inside another."""
+"""A strict policy on every page, nothing inline, and no page inside another."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Promise 6: a public page is the same for everyone, so that CloudFront may keep it."""
+"""A public page is the same for everyone, so that CloudFront may keep it."""
 
 from datetime import UTC, datetime, timedelta
 

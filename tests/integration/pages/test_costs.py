@@ -1,4 +1,4 @@
-"""Promise 7: what a page costs does not depend on how much there is. And it stays small."""
+"""What a page costs does not depend on how much there is. And it stays small."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Promise 4: reads degrade. Redis down takes the panel along; OpenSearch down, search alone."""
+"""Reads degrade. Redis down takes the panel along; OpenSearch down, search alone."""
 
 import pytest
 
