@@ -3,6 +3,7 @@
 import re
 from xml.dom import minidom
 
+import pytest
 from django.contrib.staticfiles import finders
 
 from catalog import sitemap
@@ -57,6 +58,22 @@ def test_every_page_for_search_engines_says_what_and_where_it_is(stock, client):
         assert f'<meta property="og:url" content="http://localhost:8000{path}">' in page, path
         assert re.search(r'<meta name="description" content="[^"]+">', page), path
         assert "noindex" not in page, path
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/books/b-emma/emma/", "Emma"),
+        ("/categories/fiction/", "Classic Fiction"),
+        ("/authors/jane-austen/", "Books by Jane Austen"),
+        ("/categories/", "All categories"),
+        ("/search/?q=emma", "Search for “emma”"),
+        ("/bestsellers/", "Bestsellers, All time"),
+        ("/top-rated/", "Top rated books"),
+    ],
+)
+def test_a_shared_page_is_announced_by_its_own_name(stock, client, path, title):
+    assert f'<meta property="og:title" content="{title}">' in client.get(path).content.decode()
 
 
 def test_every_file_that_a_page_links_is_there(stock, client):
