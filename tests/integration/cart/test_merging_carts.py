@@ -12,6 +12,7 @@ from bookstore.dynamodb.tables import transaction
 from bookstore.messages import CookieMessages
 from cart import services
 from cart.models import CartLine
+from cart.selectors import cart_of
 from cart.services import Merged, merge_guest_cart
 from catalog import services as catalogue
 from tests import factories
@@ -55,6 +56,17 @@ def test_a_repeated_sign_in_merges_nothing():
     assert merge() == Merged()
     assert merge().sentence == ""
     assert stored("c-1") == {"b-1": 2}
+
+
+def test_more_copies_than_there_are_come_along_and_the_cart_says_so():
+    factories.book("Emma", book_id="b-1", stock=5)
+    line(GUEST, "b-1", 4)
+    line("c-1", "b-1", 3)
+    assert merge().copies == 4
+    (there,) = cart_of("c-1").lines
+    assert there.quantity == 7
+    assert there.problem == "Only 5 copies are in stock."
+    assert cart_of("c-1").problems == ("Emma: Only 5 copies are in stock.",)
 
 
 def test_expired_lines_stay_behind():

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from catalog import search
+from catalog import services as catalogue
 from tests import factories
 from tests.integration.leaderboard.sales import copies_sold, put_order, sell
 from tests.wire import Wire
@@ -54,6 +56,23 @@ def test_an_order_is_counted_within_two_seconds(tmp_path: Path, now: datetime) -
             time.sleep(0.3)  # idle again
             sell({"b-1": 1}, at=now)
             waits.append(until(lambda number=number: copies_sold().get("b-1") == number))  # type: ignore[misc]
+
+    assert max(waits) < 2.0
+
+
+def found(title: str) -> tuple[str, ...]:
+    return search.find(search.SearchQuery(text=title)).ids
+
+
+def test_an_edited_book_is_found_within_two_seconds(tmp_path: Path, now: datetime) -> None:
+    book = factories.book("Emma", book_id="b-1")
+    with pumping(tmp_path / "positions.json"):
+        until(lambda: found("Emma") == ("b-1",))  # it has started
+        waits = []
+        for title in ("Northanger", "Persuasion", "Sanditon"):
+            time.sleep(0.3)  # idle again
+            book = catalogue.revise_book(book_id="b-1", version=int(book.version), at=now, name=title)
+            waits.append(until(lambda title=title: found(title) == ("b-1",)))  # type: ignore[misc]
 
     assert max(waits) < 2.0
 
