@@ -3,27 +3,23 @@
 from itertools import batched
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
-from bookstore import aws
+from bookstore.commands import LocalCommand
 from catalog import images, selectors, services, sitemap
 from catalog.loading import Draft, load_books
 from catalog.progress import Progress
 from catalog.sample_catalogue import Cover, SampleBook, read_sample, with_cover
 
 
-class Command(BaseCommand):
+class Command(LocalCommand):
     help = (
         "Load the sample catalogue, with its categories and drawn covers, into a shop on this "
         "machine. What is there already stays as it is; a second run changes nothing."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            aws.refuse_unless_local()
-        except aws.NotLocalError as error:
-            raise CommandError(str(error)) from error
         categories = read_sample()
         for category in categories:
             services.save_category(

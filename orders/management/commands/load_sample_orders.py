@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
-from bookstore import aws
 from bookstore.accounts.selectors import PostalAddress
+from bookstore.commands import LocalCommand
 from cart.errors import CartError
 from cart.selectors import cart_of
 from cart.services import add_to_cart
@@ -39,7 +39,7 @@ ADDRESS = PostalAddress(
 )
 
 
-class Command(BaseCommand):
+class Command(LocalCommand):
     """Each sample customer orders once, through the cart and the services that everybody uses.
 
     The second time there is nothing left to do, and what was broken off half-way is finished.
@@ -48,7 +48,6 @@ class Command(BaseCommand):
     help = "Place the sample orders, on a local shop alone."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        aws.refuse_unless_local()
         now = timezone.now()
         placed = 0
         for number, (days_ago, wanted) in enumerate(PURCHASES, start=1):

@@ -4,9 +4,8 @@ import time
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
 
-from bookstore import aws
+from bookstore.commands import LocalCommand
 
 # In this order: rankings count the sample orders, which are of the sample books.
 STEPS = {
@@ -18,14 +17,13 @@ STEPS = {
 }
 
 
-class Command(BaseCommand):
+class Command(LocalCommand):
     """What is there stays; the index and the leaderboards, held in memory, are built anew each time."""
 
     help = "Fill the local stores with what the shop needs to open. What is there already stays."
     requires_system_checks = ()  # the web server makes them
 
     def handle(self, *args: Any, **options: Any) -> None:
-        aws.refuse_unless_local()
         for name, command in STEPS.items():
             started = time.monotonic()
             self.stdout.write(f"  {name} …")

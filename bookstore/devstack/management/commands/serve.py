@@ -6,7 +6,7 @@ from django.contrib.staticfiles.management.commands.runserver import Command as 
 from django.core.management.base import CommandParser
 from django.core.servers.basehttp import WSGIServer
 
-from bookstore import aws
+from bookstore.commands import LocalCommand
 from bookstore.devstack.compression import compressed
 from bookstore.devstack.stores import LOOPBACK
 
@@ -15,7 +15,7 @@ class _Server(WSGIServer):
     request_queue_size = 128  # connections that wait; socketserver's 5 turns a small rush away
 
 
-class Command(RunServer):
+class Command(LocalCommand, RunServer):
     """Django's development server, as the local shop needs it.
 
     The shop's own error pages show, since DEBUG is off, and static files are served all the
@@ -30,10 +30,6 @@ class Command(RunServer):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(insecure_serving=True, use_reloader=False)
-
-    def handle(self, *args: Any, **options: Any) -> str | None:
-        aws.refuse_unless_local()
-        return super().handle(*args, **options)
 
     def get_handler(self, *args: Any, **options: Any) -> Any:
         """Return what answers requests, behind the compression that CloudFront gives the deployed shop."""
