@@ -12,13 +12,13 @@ run: $(BOTH) ## Open the shop at http://localhost:8000/ (PORT=8001 for another p
 	@.venv/bin/python -m bookstore.devstack run
 
 test: $(BOTH) ## Pass every test: unit, integration and browser
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup
+	@.venv/bin/python -m pytest -n 2
 
 test-unit: .venv/installed ## Pass the unit tests, which need no store
 	@.venv/bin/python -m pytest -n 2 tests/unit
 
 test-integration: $(BOTH) ## Pass the tests on the embedded stores
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup tests/integration
+	@.venv/bin/python -m pytest -n 2 tests/integration
 
 test-browser: $(BOTH) ## Pass the tests in Chromium
 	@.venv/bin/python -m pytest tests/browser

@@ -6,8 +6,28 @@ from pathlib import Path
 
 import pytest
 from pytest_socket import disable_socket, enable_socket
+from xdist.scheduler import LoadScopeScheduling
 
 IN_CI = os.environ.get("CI") == "true"
+SHARE_A_SHOP = (
+    "tests/browser/",
+    "tests/integration/devstack/",
+)  # the tests of each open one shop for all of them
+
+
+class OneWorkerAShop(LoadScopeScheduling):
+    """Gives the tests that share a shop to one worker, before all others; each other test goes its own way.
+
+    xdist's own groups do not work with pytest 9.2, which no longer reads the names they are written into.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in SHARE_A_SHOP if nodeid.startswith(folder)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneWorkerAShop:
+    return OneWorkerAShop(config, log)  # type: ignore[arg-type]  # xdist does not export the class of its logs
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

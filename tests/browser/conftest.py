@@ -24,13 +24,6 @@ DESK = {"width": 1280, "height": 900}
 OPENING_SECONDS = 150
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them all: they share one shop."""
-    for item in items:
-        if Path(item.path).parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Open the shop with its sample catalogue in a folder of its own; return its origin."""
@@ -76,9 +69,6 @@ def _ready(origin: str) -> bool:
 def chromium() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     assert executable, "Chromium is missing: apt-get install chromium"
-    # Playwright's synchronous calls keep an event loop in this thread, which Django would take for
-    # asynchronous code in every other test of this process.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable,

@@ -21,13 +21,6 @@ ROOT = Path(__file__).resolve().parents[3]
 OPENING_SECONDS = 150
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them all: they share one prepared shop."""
-    for item in items:
-        if Path(item.path).parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group("devstack"))
-
-
 @pytest.fixture(autouse=True)
 def empty_stores() -> None:
     """Need no stores of the test process: the shop brings its own."""
