@@ -10,10 +10,12 @@ from bookstore.devstack.stores import LOOPBACK, REGION, free_port
 
 AWS_PORT = free_port()
 DYNAMODB_PORT = free_port()  # a proxy in front of the local AWS, for DynamoDB alone
+COGNITO_PORT = free_port()  # a local AWS of its own, for the user pool (see integration/accounts)
 SEARCH_PORT = free_port()  # proxies as well: the stores themselves stand behind
 REDIS_PORT = free_port()
 PROVIDER_PORT = free_port()
 AWS = f"http://{LOOPBACK}:{AWS_PORT}"
+COGNITO = f"http://{LOOPBACK}:{COGNITO_PORT}"
 POOL = f"{REGION}_testpool0"
 
 os.environ |= {
@@ -31,19 +33,19 @@ os.environ |= {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_ENDPOINT_URL": AWS,
     "AWS_ENDPOINT_URL_DYNAMODB": f"http://{LOOPBACK}:{DYNAMODB_PORT}",
+    "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": COGNITO,
     "TABLE_PREFIX": "test-",
     "OPENSEARCH_URL": f"http://{LOOPBACK}:{SEARCH_PORT}",
     "REDIS_URL": f"redis://{LOOPBACK}:{REDIS_PORT}/0",
     "DEAD_LETTER_QUEUE_URL": f"{AWS}/000000000000/test-dead-letters",
     "COVERS_BUCKET": "test-covers",
     "COVERS_URL": f"{AWS}/test-covers/",
-    "STATIC_BUCKET": "",
     "COGNITO_USER_POOL_ID": POOL,
     "COGNITO_CLIENT_ID": "test-client",
     "COGNITO_CLIENT_SECRET": "test-client-secret",
     "COGNITO_ISSUER": f"https://cognito-idp.{REGION}.amazonaws.com/{POOL}",
-    "COGNITO_JWKS_URL": f"{AWS}/{POOL}/.well-known/jwks.json",
-    "COGNITO_ORIGIN": AWS,
+    "COGNITO_JWKS_URL": f"{COGNITO}/{POOL}/.well-known/jwks.json",
+    "COGNITO_ORIGIN": COGNITO,
     "PAYMENT_PROVIDER": "demonstration",
     "PAYMENT_ORIGIN": f"http://{LOOPBACK}:{PROVIDER_PORT}",
     "PAYMENT_API_KEY": "test-api-key",

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,10 +12,12 @@ import requests
 from django.conf import settings as shop_settings
 from django.http import HttpResponse
 from django.test import Client
+from pytest_socket import enable_socket
 
 from bookstore import aws
 from bookstore.accounts import oidc
 from bookstore.devstack import cloud
+from bookstore.devstack import stores as embedded
 from tests import settings as ports
 
 
@@ -40,18 +42,32 @@ class Pool:
         return True
 
 
+@pytest.fixture(scope="session")
+def cognito() -> Iterator[cloud.Cloud]:
+    """Start a local AWS for user pools alone, which outlives the tests: a pool's keys take long to make."""
+    enable_socket()
+    store = embedded.start_aws(port=ports.COGNITO_PORT)
+    yield cloud.Cloud(ports.COGNITO_PORT)
+    store.stop()
+
+
+_made: dict[str, str] = {}  # the ids of this process's pool
+
+
 @pytest.fixture
-def pool(empty_stores: None, settings: Any) -> Pool:
-    """Make the pool and let the shop know it."""
-    origin = f"http://127.0.0.1:{ports.AWS_PORT}"
-    made = cloud.Cloud(ports.AWS_PORT).user_pool(origin=settings.PUBLIC_ORIGIN, known={})
-    pool_id = made["COGNITO_USER_POOL_ID"]
-    for name, value in made.items():
+def pool(cognito: cloud.Cloud, settings: Any) -> Pool:
+    """Return the pool with its two people as they were on the first day, and let the shop know it."""
+    if pool_id := _made.get("COGNITO_USER_POOL_ID"):
+        for user in aws.cognito().list_users(UserPoolId=pool_id)["Users"]:
+            aws.cognito().admin_delete_user(UserPoolId=pool_id, Username=user["Username"])
+    _made.update(cognito.user_pool(origin=settings.PUBLIC_ORIGIN, known=_made))
+    pool_id = _made["COGNITO_USER_POOL_ID"]
+    for name, value in _made.items():
         setattr(settings, name, value)
     settings.COGNITO_ISSUER = f"https://cognito-idp.{ports.REGION}.amazonaws.com/{pool_id}"
-    settings.OIDC_OP_JWKS_ENDPOINT = f"{origin}/{pool_id}/.well-known/jwks.json"
-    settings.OIDC_RP_CLIENT_ID = made["COGNITO_CLIENT_ID"]
-    settings.OIDC_RP_CLIENT_SECRET = made["COGNITO_CLIENT_SECRET"]
+    settings.OIDC_OP_JWKS_ENDPOINT = f"{ports.COGNITO}/{pool_id}/.well-known/jwks.json"
+    settings.OIDC_RP_CLIENT_ID = _made["COGNITO_CLIENT_ID"]
+    settings.OIDC_RP_CLIENT_SECRET = _made["COGNITO_CLIENT_SECRET"]
     oidc.signing_keys.forget()
     return Pool(pool_id)
 
@@ -78,7 +94,7 @@ class Browser:
             for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text)
         }
         sent = requests.post(
-            f"http://127.0.0.1:{ports.AWS_PORT}/login",
+            f"{ports.COGNITO}/login",
             data={**form, "username": email, "password": password},
             allow_redirects=False,
             timeout=10,

@@ -11,16 +11,25 @@ import pytest
 import requests
 from django.conf import settings as shop_settings
 
+from bookstore import aws
 from bookstore.devstack import cognito_pages
 from bookstore.devstack.stores import ROOT, free_port
+from tests import settings as ports
 
 NEWCOMER, PASSWORD = "newcomer@example.com", "Bookstore-2!"
 
 
+def environment(**others):
+    """What the pages are told by `make run`."""
+    told = {name: str(getattr(shop_settings, name)) for name in cognito_pages.NEEDED}
+    return {**told, "AWS_ENDPOINT_URL": ports.COGNITO, **others}
+
+
 @pytest.fixture
-def pages(pool):
-    environment = {name: str(getattr(shop_settings, name)) for name in cognito_pages.NEEDED}
-    server = cognito_pages.Pages(port=0, pool=cognito_pages.Pool(environment))
+def pages(pool, monkeypatch):
+    # A client takes longer to make than a page: one does for all tests, as the pool stays the same.
+    monkeypatch.setattr(cognito_pages.boto3, "client", lambda name, **_: aws.cognito())
+    server = cognito_pages.Pages(port=0, pool=cognito_pages.Pool(environment()))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server
@@ -172,24 +181,22 @@ def test_every_page_is_whole_without_scripts(pages, path):
 
 
 def test_a_local_aws_that_is_away_is_said_in_words(pool):
-    environment = {name: str(getattr(shop_settings, name)) for name in cognito_pages.NEEDED}
-    away = cognito_pages.Pool({**environment, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"})
+    away = cognito_pages.Pool(environment(AWS_ENDPOINT_URL=f"http://127.0.0.1:{free_port()}"))
     with pytest.raises(cognito_pages.RefusedError, match="does not answer"):
         away.sign_up(email=NEWCOMER, password=PASSWORD, name="")
 
 
 @pytest.mark.parametrize("address", ["https://cognito-idp.eu-west-2.amazonaws.com", "http://10.0.0.5:4566"])
 def test_a_pool_that_is_not_on_this_machine_is_refused(address):
-    environment = {name: str(getattr(shop_settings, name)) for name in cognito_pages.NEEDED}
     with pytest.raises(cognito_pages.NotLocalError):
-        cognito_pages.Pool({**environment, "AWS_ENDPOINT_URL": address})
+        cognito_pages.Pool(environment(AWS_ENDPOINT_URL=address))
 
 
 def run(*arguments, **environment):
     return subprocess.Popen(
         [sys.executable, "-m", "bookstore.devstack.cognito_pages", *arguments],
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, "AWS_ENDPOINT_URL": ports.COGNITO, **environment},
         stdout=subprocess.PIPE,
         text=True,
     )
