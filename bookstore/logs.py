@@ -24,6 +24,10 @@ FIELDS = ("method", "path", "status", "duration_ms")
 
 _SECRET_SETTINGS = (
     "SECRET_KEY",
+    "SECRET_KEY_BEFORE",
+    "EDGE_SECRET",
+    "EDGE_SECRET_BEFORE",
+    "REDIS_PASSWORD",
     "COGNITO_CLIENT_SECRET",
     "PAYMENT_API_KEY",
     "PAYMENT_WEBHOOK_SECRET",
@@ -94,6 +98,11 @@ def _is_card_number(text: str) -> bool:
 def _secrets() -> tuple[str, ...]:
     values = (str(getattr(settings, name, "")) for name in _SECRET_SETTINGS)
     return tuple(value for value in values if len(value) >= _SECRET_LENGTH)
+
+
+def forget_secrets() -> None:
+    """Read anew, at the next line, which of the settings are secret: they were changed."""
+    _secrets.cache_clear()
 
 
 class JSONFormatter(logging.Formatter):

@@ -17,6 +17,10 @@ from dotenv import load_dotenv
 from environs import Env, validate
 from environs.exceptions import EnvValidationError
 
+from bookstore.aws import is_loopback
+
+from bookstore.secrets import SecretsError, load_secrets
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env_file = Path(os.environ.get("ENV_FILE") or BASE_DIR / ".devstack" / "env")
@@ -26,13 +30,22 @@ if env_file.is_file():
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     load_dotenv(env_file, override=True, interpolate=False)
+try:
+    load_secrets()
+except SecretsError as error:
+    raise ImproperlyConfigured(
+        f"{error}. SECRETS names them, and the process's role has to allow reading each."
+    ) from error
 env = Env(eager=False)
 
 # What this process is, and where the public finds it.
 STAGE: str = env.str("STAGE", validate=validate.OneOf(["development", "test", "staging", "production"]))
 DEBUG: bool = env.bool("DEBUG", False)
 SECRET_KEY: str = env.str("SECRET_KEY", validate=validate.Length(min=50))
+SECRET_KEY_BEFORE: str = env.str("SECRET_KEY_BEFORE", "")
 PUBLIC_ORIGIN: str = env.str("PUBLIC_ORIGIN", validate=validate.Regexp(r"^https?://[^/]+$"))
+EDGE_SECRET: str = env.str("EDGE_SECRET", "")
+EDGE_SECRET_BEFORE: str = env.str("EDGE_SECRET_BEFORE", "")
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
 
 # The stores.
@@ -43,13 +56,14 @@ STORE_TIMEOUT_SECONDS: float = env.float("STORE_TIMEOUT_SECONDS", 1.0)
 DYNAMODB_RETRIES: int = env.int("DYNAMODB_RETRIES", 1)
 DYNAMODB_POOL_CONNECTIONS: int = env.int("DYNAMODB_POOL_CONNECTIONS", 20)
 OPENSEARCH_URL: str = env.str("OPENSEARCH_URL")
+OPENSEARCH_AUTH: str = env.str("OPENSEARCH_AUTH", "", validate=validate.OneOf(["", "aws"]))
 SEARCH_INDEX: str = env.str("SEARCH_INDEX", "books")
 REDIS_URL: str = env.str("REDIS_URL")
+REDIS_PASSWORD: str = env.str("REDIS_PASSWORD", "")
 REDIS_TIMEOUT_SECONDS: float = env.float("REDIS_TIMEOUT_SECONDS", 0.3)
 DEAD_LETTER_QUEUE_URL: str = env.str("DEAD_LETTER_QUEUE_URL")
 COVERS_BUCKET: str = env.str("COVERS_BUCKET")
 COVERS_URL: str = env.str("COVERS_URL", validate=validate.Regexp(r"^https?://.+/$"))
-STATIC_BUCKET: str = env.str("STATIC_BUCKET", "")
 STATIC_URL: str = env.str("STATIC_URL", "/static/")
 
 # Sign-in with Cognito.
@@ -87,10 +101,26 @@ except EnvValidationError as error:
 if STAGE in {"staging", "production"}:
     if DEBUG:
         mistakes["DEBUG"] = f"Shows source and settings to everyone: not in {STAGE}."
-    origin = urlsplit(PUBLIC_ORIGIN or "")
     # http on this machine rehearses the deployment against a local AWS.
-    if origin.scheme == "http" and origin.hostname not in {"localhost", "127.0.0.1"}:
+    if urlsplit(PUBLIC_ORIGIN or "").scheme == "http" and not is_loopback(PUBLIC_ORIGIN):
         mistakes["PUBLIC_ORIGIN"] = f"Has to begin with https:// in {STAGE}."
+if PAYMENT_PROVIDER == "demonstration":
+    addresses = {
+        "AWS_ENDPOINT_URL": AWS_ENDPOINT_URL,
+        "OPENSEARCH_URL": OPENSEARCH_URL,
+        "PAYMENT_ORIGIN": PAYMENT_ORIGIN,
+        "PUBLIC_ORIGIN": PUBLIC_ORIGIN,
+        "REDIS_URL": REDIS_URL,
+    }
+    if foreign := [name for name, address in addresses.items() if not is_loopback(address or "")]:
+        mistakes["PAYMENT_PROVIDER"] = (
+            "The demonstration takes no money, and serves only where every address is this machine's own: "
+            f"not so {', '.join(foreign)}."
+        )
+if EDGE_SECRET_BEFORE and not EDGE_SECRET:
+    mistakes["EDGE_SECRET"] = "Is missing beside EDGE_SECRET_BEFORE: nothing would be asked for."
+if REDIS_PASSWORD and not (REDIS_URL or "").startswith("rediss://"):
+    mistakes["REDIS_URL"] = "Has to begin with rediss://: REDIS_PASSWORD would travel in clear."
 if mistakes:
     told = "; ".join(f"{name}: {what}" for name, what in sorted(mistakes.items()))
     raise ImproperlyConfigured(
@@ -98,6 +128,7 @@ if mistakes:
         ".env.example explains every variable."
     )
 
+SECRET_KEY_FALLBACKS = [SECRET_KEY_BEFORE] if SECRET_KEY_BEFORE else []
 HTTPS = PUBLIC_ORIGIN.startswith("https://")
 # Cookies ignore ports: in development their names carry it, so that two shops live side by side.
 COOKIE_PREFIX = "__Host-" if HTTPS else f"p{urlsplit(PUBLIC_ORIGIN).port or 80}-"
@@ -167,6 +198,7 @@ CACHES = {
         "OPTIONS": {
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+            **({"PASSWORD": REDIS_PASSWORD} if REDIS_PASSWORD else {}),
         },
     }
 }
@@ -209,7 +241,7 @@ OIDC_STORE_ACCESS_TOKEN = False
 OIDC_STORE_ID_TOKEN = False
 OIDC_MAX_STATES = 5
 
-# Files: covers in S3; static files in S3 where there is a bucket for them, else from Django.
+# Files: covers in S3; static files at STATIC_URL where that is another origin's, else from Django.
 STORAGES = {
     "default": {
         "BACKEND": "storages.backends.s3.S3Storage",
@@ -230,20 +262,14 @@ STORAGES = {
             ),
         },
     },
-    "staticfiles": (
-        {
-            "BACKEND": "storages.backends.s3.S3ManifestStaticStorage",
-            "OPTIONS": {
-                "bucket_name": STATIC_BUCKET,
-                "region_name": AWS_REGION,
-                "querystring_auth": False,
-                "custom_domain": urlsplit(STATIC_URL).netloc + urlsplit(STATIC_URL).path.rstrip("/"),
-                "object_parameters": {"CacheControl": "public, max-age=31536000, immutable"},
-            },
-        }
-        if STATIC_BUCKET
-        else {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    ),
+    # Deployed, hashed files are uploaded beforehand, and the package carries the list of their names.
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+            if urlsplit(STATIC_URL).netloc
+            else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        )
+    },
 }
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -251,7 +277,8 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 # Security. Cross-site requests are refused by their headers (bookstore.middleware.OwnOriginOnly),
 # so that public pages need no token and can be the same for everyone.
 SECURE_SSL_REDIRECT = False  # CloudFront redirects to https
-SECURE_PROXY_SSL_HEADER = ("HTTP_CLOUDFRONT_FORWARDED_PROTO", "https") if HTTPS else None
+# Written by bookstore.functions.web, whatever came in: Zappa calls every request https.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

@@ -378,6 +378,7 @@ def _filler() -> redis.Redis:
 def _connect(seconds: float, *, retries: int = 1) -> redis.Redis:
     client: redis.Redis = redis.Redis.from_url(
         settings.REDIS_URL,
+        password=settings.REDIS_PASSWORD or None,
         socket_connect_timeout=seconds,
         socket_timeout=seconds,
         # A pooled connection may have died since: once more, at once. A time-out is not repeated,

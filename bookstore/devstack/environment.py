@@ -143,7 +143,6 @@ def variables(
         "DEAD_LETTER_QUEUE_URL": f"{aws}/000000000000/{QUEUE}",
         "COVERS_BUCKET": BUCKET,
         "COVERS_URL": f"{aws}/{BUCKET}/",
-        "STATIC_BUCKET": "",
         **{name: cognito[name] for name in _COGNITO},
         "COGNITO_ISSUER": f"https://cognito-idp.{REGION}.amazonaws.com/{pool}",
         "COGNITO_JWKS_URL": f"{aws}/{pool}/.well-known/jwks.json",

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from functools import cache
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from opensearchpy import ConnectionError as EngineConnectionError
@@ -36,9 +35,8 @@ def patient_client() -> OpenSearch:
 
 
 def _connect(*, timeout_seconds: float, retry_on_timeout: bool) -> OpenSearch:
-    host = urlsplit(settings.OPENSEARCH_URL).hostname or ""
-    signed: dict[str, Any] = {}  # on AWS requests are
-    if host.endswith(".amazonaws.com"):
+    signed: dict[str, Any] = {}
+    if settings.OPENSEARCH_AUTH == "aws":
         credentials = aws.session().get_credentials()
         signed = {"http_auth": Urllib3AWSV4SignerAuth(credentials, settings.AWS_REGION, "es")}
     return OpenSearch(

@@ -1,4 +1,4 @@
-"""The projector's entry point on Lambda: Django is set up once, when the function starts."""
+"""The projector's function: stream records come in, views are kept right."""
 
 import os
 
