@@ -72,6 +72,15 @@ class SearchUnavailableError(CatalogError):
         self.reason = reason  # for the log, not for customers
 
 
+class SupersededError(CatalogError):
+    """Another rebuild of the search index has begun, so that this one must not go on; nothing is lost."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Another rebuild of the search index has begun and goes on; this one has stopped.")
+        )
+
+
 class _BadFieldsError(CatalogError):
     """Some fields do not hold what they should."""
 

@@ -287,13 +287,15 @@ def reviews_by(customer_id: str) -> Iterator[Review]:
 # --- The whole catalogue, for commands ---------------------------------------------------------------------
 
 
-def book_images(*, attributes: Iterable[str] = ()) -> Iterator[list[dict[str, Any]]]:
+def book_images(*, attributes: Iterable[str] = (), after: str = "") -> Iterator[list[dict[str, Any]]]:
     """Return every book as a stream record would show it, a scanned page at a time, read consistently.
 
-    ``attributes`` are DynamoDB's names of those wanted, all unless told. For rebuilds and other
-    commands; nothing that a visitor waits for may call it.
+    ``attributes`` are DynamoDB's names of those wanted, all unless told. ``after`` is the id of
+    a book that came before, there or not: those behind it come, in the same order. For
+    rebuilds and other commands; nothing that a visitor waits for may call it.
     """
-    for items in _scan(Book, attributes=attributes):
+    behind = {"id": {"S": after}} if after else None
+    for items in _scan(Book, attributes=attributes, behind=behind):
         yield [plain_image(item) for item in items]
 
 
@@ -348,10 +350,12 @@ def count_listed(slug: str) -> int:
             return count
 
 
-def _scan(table: type[Book | Contribution], *, attributes: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
+def _scan(
+    table: type[Book | Contribution], *, attributes: Iterable[str], behind: dict[str, Any] | None = None
+) -> Iterator[list[dict[str, Any]]]:
     names = {f"#{number}": name for number, name in enumerate(attributes)}
     narrowed = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if names else {}
-    start: dict[str, Any] = {}
+    start: dict[str, Any] = {"ExclusiveStartKey": behind} if behind else {}
     while True:
         answer = patience.ask(
             "Scan", TableName=table.Meta.table_name, ConsistentRead=True, **narrowed, **start

@@ -4,13 +4,20 @@
 made. While a rebuild fills a new one, ``<alias>-building`` points there, and every write goes
 to both aliases in one request: whoever writes need not know whether a rebuild is under way.
 
+Rebuilds that overlap are told apart by these aliases alone, as the engine changes them one
+request at a time. Each is given to an index as its sole one (``is_write_index``): a second one
+is refused. An index becomes the live one only out of ``<alias>-building``, by actions that
+are cancelled together when it is no longer there. An index with no alias therefore never gets one
+again, and is the only kind that is ever deleted.
+
 A document's version is its book's ``revision``, given from outside, so an older write never
 undoes a newer one, in whatever order and however often they come. A removed book leaves a
 tombstone one revision later, which outlives every replay; no query shows it.
 """
 
+import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,11 +26,11 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from opensearchpy import RequestError, TransportError
+from opensearchpy import NotFoundError, RequestError, TransportError
 
 from bookstore import aws
 from bookstore.dynamodb.attributes import instant_text
-from catalog.errors import SearchUnavailableError
+from catalog.errors import SearchUnavailableError, SupersededError
 from catalog.search.engine import MARKS, patient_client, trouble_told
 
 # What becomes of a book, in the index's words.
@@ -35,6 +42,8 @@ TOMBSTONE_DAYS = 7  # a stream keeps its records for one; what is older is purge
 _WRITE_TIMEOUT_SECONDS = 5  # a projector goes on to the next try
 _BULK_TIMEOUT_SECONDS = 60  # for hundreds of books at once
 _TOMBSTONES_A_REQUEST = 1000
+_SOLE = {"is_write_index": True}  # the engine refuses a second one behind the same alias
+_GONE_IS_EMPTY = {"ignore_unavailable": "true"}
 
 
 class UnindexableError(ValueError):
@@ -235,7 +244,7 @@ def write(entries: Sequence[Entry]) -> None:
     Raises ``SearchUnavailableError`` when a later try may succeed, and ``UnindexableError``.
     """
     aliases = (settings.SEARCH_INDEX, building_alias())
-    _bulk(entries, aliases, may_lack=building_alias(), timeout_seconds=_WRITE_TIMEOUT_SECONDS)
+    _bulk(entries, aliases, may_lack=(building_alias(),), timeout_seconds=_WRITE_TIMEOUT_SECONDS)
 
 
 def building_alias() -> str:
@@ -244,7 +253,7 @@ def building_alias() -> str:
 
 
 def _bulk(
-    entries: Sequence[Entry], aliases: Sequence[str], *, timeout_seconds: int, may_lack: str = ""
+    entries: Sequence[Entry], aliases: Sequence[str], *, timeout_seconds: int, may_lack: Sequence[str] = ()
 ) -> None:
     lines: list[Mapping[str, Any]] = []
     for entry in entries:
@@ -267,7 +276,7 @@ def _bulk(
     asked = [alias for _ in entries for alias in aliases]
     for alias, item in zip(asked, answer["items"], strict=True):
         result = item["index"]
-        if not (alias == may_lack and result["status"] == HTTPStatus.NOT_FOUND):
+        if not (alias in may_lack and result["status"] == HTTPStatus.NOT_FOUND):
             _check_written(result)
 
 
@@ -292,12 +301,7 @@ def create_index() -> None:
         if patient_client().indices.exists_alias(name=settings.SEARCH_INDEX):
             return
         # Two that come at once must not make two: the first index has a fixed name.
-        body = {**INDEX_BODY, "aliases": {settings.SEARCH_INDEX: {}}}
-        try:
-            patient_client().indices.create(index=_first_index(), body=body)
-        except RequestError as error:
-            if error.error != "resource_already_exists_exception":
-                raise
+        _create(_first_index(), alias=settings.SEARCH_INDEX)
 
 
 def forget_everything() -> None:
@@ -318,44 +322,76 @@ def forget_everything() -> None:
 def start_building(*, at: datetime) -> str:
     """Make an empty index for a rebuild and return its name; from now on all writes go there too.
 
-    What a killed rebuild left is deleted. A rebuild that is still running then finds its
-    index gone, and stops with an error.
+    What a killed rebuild left is taken over, and a rebuild that is still running has lost: it
+    stops with ``SupersededError``. Of two that begin at the same moment one does.
     """
     name = f"{settings.SEARCH_INDEX}-{at:%Y%m%d%H%M%S}-{uuid4().hex[:6]}"
     with trouble_told():
-        for leftover in (*_indexes_behind(building_alias()), *_strays()):
-            patient_client().indices.delete(index=leftover, params={"ignore": HTTPStatus.NOT_FOUND})
-        patient_client().indices.create(index=name, body={**INDEX_BODY, "aliases": {building_alias(): {}}})
+        for leftover in _indexes_behind(building_alias()):
+            # One that is no longer there has just been finished, or another rebuild was quicker.
+            with contextlib.suppress(NotFoundError):
+                _change_aliases(_removal(leftover, building_alias()))
+        if not _create(name, alias=building_alias()):
+            raise SupersededError
     return name
 
 
-def write_building(entries: Sequence[Entry]) -> None:
-    """Put entries into the index being built alone; raise ``SearchUnavailableError`` when it is gone."""
-    _bulk(entries, (building_alias(),), timeout_seconds=_BULK_TIMEOUT_SECONDS)
+def write_building(index: str, entries: Sequence[Entry]) -> None:
+    """Put entries into the index being built alone.
+
+    Raises ``SupersededError`` when another rebuild has taken over, and what ``write`` raises.
+    """
+    # Should another one take over at this very moment, its index gets what it would find itself.
+    try:
+        _bulk(entries, (building_alias(),), timeout_seconds=_BULK_TIMEOUT_SECONDS)
+    finally:
+        with trouble_told():
+            if _indexes_behind(building_alias()) != [index]:
+                raise SupersededError
 
 
-def switch_to(index: str) -> list[str]:
-    """Let the alias point at a finished index alone, in one step; return the indexes it pointed at before."""
+def switch_to(index: str) -> None:
+    """Let the alias point at the finished index alone, in one step; the second time nothing happens.
+
+    The index before it is left without an alias, for ``clear_up``. Raises ``SupersededError``,
+    having changed nothing, when another rebuild has taken over.
+    """
     with trouble_told():
-        patient_client().indices.refresh(index=index)
+        patient_client().indices.refresh(index=index, params=_GONE_IS_EMPTY)
         before = [name for name in _indexes_behind(settings.SEARCH_INDEX) if name != index]
-        patient_client().indices.update_aliases(
-            body={
-                "actions": [
-                    *({"remove": {"index": name, "alias": settings.SEARCH_INDEX}} for name in before),
-                    {"remove": {"index": index, "alias": building_alias()}},
-                    {"add": {"index": index, "alias": settings.SEARCH_INDEX}},
-                ]
-            }
-        )
-    return before
+        try:
+            _change_aliases(
+                _removal(index, building_alias()),
+                *(_removal(name, settings.SEARCH_INDEX) for name in before),
+                {"add": {"index": index, "alias": settings.SEARCH_INDEX, **_SOLE}},
+            )
+        except NotFoundError:
+            # Sent twice, because the first answer was lost, it finds itself done.
+            if _indexes_behind(settings.SEARCH_INDEX) != [index]:
+                raise SupersededError from None
+
+
+def clear_up(*, since: datetime) -> None:
+    """Delete the indexes that nothing points at any more, whichever rebuild left them.
+
+    Their tombstones not older than ``since`` are carried over first: a removal may have been on
+    its way to an old index alone when the new one was made. Two may clear up at once.
+    """
+    aliases = (settings.SEARCH_INDEX, building_alias())
+    with trouble_told():
+        strays = _strays()
+    for stray in strays:
+        for some in tombstones(stray, since=since):
+            _bulk(some, aliases, may_lack=aliases, timeout_seconds=_BULK_TIMEOUT_SECONDS)
+        with trouble_told():
+            patient_client().indices.delete(index=stray, params={"ignore": HTTPStatus.NOT_FOUND})
 
 
 def tombstones(index: str, *, since: datetime) -> Iterator[list[Entry]]:
-    """Return an index's tombstones not older than ``since``, in batches."""
+    """Return an index's tombstones not older than ``since``, in batches; none of an index that is gone."""
     after: list[Any] = []
     with trouble_told():
-        patient_client().indices.refresh(index=index)
+        patient_client().indices.refresh(index=index, params=_GONE_IS_EMPTY)
     while True:
         body: dict[str, Any] = {
             "size": _TOMBSTONES_A_REQUEST,
@@ -373,18 +409,12 @@ def tombstones(index: str, *, since: datetime) -> Iterator[list[Entry]]:
         if after:
             body["search_after"] = after
         with trouble_told():
-            hits = patient_client().search(index=index, body=body)["hits"]["hits"]
+            found = patient_client().search(index=index, body=body, params=_GONE_IS_EMPTY)
+        hits = found["hits"]["hits"]
         if not hits:
             return
         yield [Entry(hit["_id"], int(hit["_version"]), hit["_source"]) for hit in hits]
         after = hits[-1]["sort"]
-
-
-def delete_indexes(names: Iterable[str]) -> None:
-    """Delete indexes that nothing points at any more."""
-    with trouble_told():
-        for name in names:
-            patient_client().indices.delete(index=name, params={"ignore": HTTPStatus.NOT_FOUND})
 
 
 def current_indexes() -> list[str]:
@@ -400,10 +430,33 @@ def refresh() -> None:
 
 
 def _strays() -> list[str]:
-    """Return indexes that a rebuild made and nothing points at: it was killed before it deleted them."""
+    """Return our indexes that nothing points at, and nothing ever will again."""
     ours = re.compile(rf"{re.escape(settings.SEARCH_INDEX)}-(initial|[0-9]{{14}}-[0-9a-f]{{6}})")
     found = patient_client().indices.get_alias(index=f"{settings.SEARCH_INDEX}-*")
     return [name for name, told in found.items() if ours.fullmatch(name) and not told["aliases"]]
+
+
+def _create(name: str, *, alias: str) -> bool:
+    """Make an index that bears an alias alone; tell whether no other index bears it."""
+    try:
+        patient_client().indices.create(index=name, body={**INDEX_BODY, "aliases": {alias: _SOLE}})
+    except RequestError as error:
+        if error.error != "resource_already_exists_exception":  # asked twice, or by two
+            raise
+    except TransportError as error:
+        if error.error != "illegal_state_exception":  # "alias has more than one write index"
+            raise
+        return False
+    return True
+
+
+def _change_aliases(*actions: Mapping[str, Any]) -> None:
+    """Do all of this at once or, where something to be removed is not there, raise ``NotFoundError``."""
+    patient_client().indices.update_aliases(body={"actions": actions})
+
+
+def _removal(index: str, alias: str) -> dict[str, Any]:
+    return {"remove": {"index": index, "alias": alias, "must_exist": True}}
 
 
 def _first_index() -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from catalog.errors import SearchUnavailableError
+from catalog.errors import SearchUnavailableError, SupersededError
 from catalog.progress import Progress
 from catalog.rebuild import rebuild_search
 
@@ -20,6 +20,8 @@ class Command(BaseCommand):
         try:
             with Progress("indexing", total=None, unit="books", out=self.stderr) as progress:
                 done = rebuild_search(at=timezone.now(), on_books=progress.advance)
+        except SupersededError as error:
+            raise CommandError(str(error)) from error
         except SearchUnavailableError as error:
             raise CommandError(f"The search engine did not answer as it should: {error.reason}.") from error
         self.stdout.write(

@@ -1,19 +1,25 @@
 import io
 import itertools
+import json
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 from django.core.management import CommandError, call_command
 from pynamodb.exceptions import UpdateError
 
+from bookstore.dynamodb.attributes import instant_text
 from catalog import rebuild, search, selectors, services
+from catalog.errors import SupersededError
 from catalog.models import Book
 from catalog.search import SearchQuery
-from catalog.search.engine import client
+from catalog.search.engine import client, patient_client
 from tests.factories import book
 
 
@@ -63,12 +69,11 @@ def test_a_rebuild_killed_just_after_the_exchange_has_lost_nothing(shelf, now, m
     shelf(3)
     search.remove_book("gone", last_revision=1, at=now)
 
-    def killed(*_args):
+    def killed(**_named):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(search, "delete_indexes", killed)
-        patched.setattr(search, "write", killed)
+        patched.setattr(search, "clear_up", killed)
         with pytest.raises(KeyboardInterrupt):
             rebuilt(now)
     assert len(found()) == 3
@@ -93,7 +98,7 @@ def test_a_failed_rebuild_leaves_the_old_index_in_use(shelf, now, monkeypatch):
     rebuilt(now)
     before = search.current_indexes()
 
-    def broken():
+    def broken(**_asked):
         yield from ()
         raise RuntimeError("killed")
 
@@ -110,7 +115,7 @@ def test_what_changes_during_a_rebuild_is_not_lost(shelf, pump, now, monkeypatch
     pump()
     images, events = rebuild.book_images, iter(books)
 
-    def interrupted():
+    def interrupted(**_asked):
         (page,) = list(images())
         for one in page:  # as if the scan had a page for each book
             victim = next(events)
@@ -254,6 +259,223 @@ def test_a_sale_at_the_moment_of_mending_does_not_stop_a_rebuild(now, monkeypatc
     monkeypatch.setattr(Book, "update", meeting)
     assert rebuilt(now).mended == 1
     assert selectors.get_book("b-1").availability == "sold_out"
+
+
+# --- Two rebuilds at once ----------------------------------------------------------------------------------
+
+
+class Turns:
+    """Two rebuilds in threads that send their requests to the search engine when it is their turn.
+
+    ``order`` says whose turn it is, request by request. After each request the shop is looked
+    at: its index is there, and whole. Just before the first exchange of indexes a removed book's
+    tombstone reaches the old index alone, as from a projector that had been on its way there.
+    """
+
+    def __init__(self, order, now, monkeypatch):
+        self.order, self.now = itertools.chain(order, itertools.cycle("AB")), now
+        self.turn, self.running = next(self.order), {"A", "B"}
+        self.moved = threading.Condition()
+        self.me = threading.local()
+        self.tombstone = f"gone-{uuid4()}"
+        self.late = True
+        transport = patient_client().transport
+        self.perform = transport.perform_request
+        monkeypatch.setattr(transport, "perform_request", self.perform_in_turn)
+
+    def perform_in_turn(self, method, url, *args, **named):
+        with self.moved:
+            assert self.moved.wait_for(self.is_my_turn, timeout=20)
+            if self.late and url.endswith("/_aliases") and "add" in str(named["body"]):
+                self.late = False
+                (live,) = live_indexes()
+                document = {"id": self.tombstone, "state": search.index.REMOVED}
+                document["removed_at"] = instant_text(self.now)
+                client().index(
+                    index=live, id=self.tombstone, body=document, version=2, version_type="external"
+                )
+            try:
+                return self.perform(method, url, *args, **named)
+            finally:
+                assert len(live_indexes()) == 1
+                answer = client().count(index="books", body={"query": {"term": {"state": search.index.SOLD}}})
+                assert answer["count"] == 3
+                self.turn = next(self.order)
+                self.moved.notify_all()
+
+    def is_my_turn(self):
+        return self.turn == self.me.name or self.turn not in self.running
+
+    def rebuild(self, name):
+        """Return what the rebuild came to, or the sentence that it lost with."""
+        self.me.name = name
+        try:
+            return rebuilt(self.now)
+        except SupersededError as error:
+            return str(error)
+        finally:
+            with self.moved:
+                self.running.discard(name)
+                self.moved.notify_all()
+
+    def play(self):
+        with ThreadPoolExecutor(2) as threads:
+            return [each.result() for each in [threads.submit(self.rebuild, name) for name in "AB"]]
+
+
+def live_indexes():
+    return list(client().indices.get_alias(name="books"))
+
+
+def orders():
+    """One rebuild stands still before any of its requests while the other one runs; and both mixed."""
+    for steps in range(20):
+        yield "A" * steps + "B" * 99
+    for stride in ("AB", "AAB", "ABB", "AAABBB"):
+        yield stride * 30
+    for seed in range(8):
+        yield random.Random(seed).choices("AB", k=99)  # noqa: S311 - the same turns each time
+
+
+def test_two_rebuilds_at_once_never_harm_the_live_index(shelf, now):
+    shelf(3)
+    rebuilt(now)
+    losers = 0
+    for number, order in enumerate(orders()):
+        if number % 2:  # besides, there is what a killed one left
+            search.start_building(at=now)
+        with pytest.MonkeyPatch.context() as patched:
+            turns = Turns(order, now, patched)
+            ended = turns.play()
+        lost = [each for each in ended if isinstance(each, str)]
+        losers += len(lost)
+        assert len(lost) < 2, order
+        assert set(lost) <= {
+            "Another rebuild of the search index has begun and goes on; this one has stopped."
+        }
+        (live,) = live_indexes()
+        assert live in [each.index for each in ended if not isinstance(each, str)]
+        kept = [entry.book_id for batch in search.tombstones(live, since=now) for entry in batch]
+        assert turns.tombstone in kept, order
+        assert not client().indices.exists_alias(name=search.building_alias())
+        rebuilt(now)  # whatever the loser left is cleared up by the next
+        names = {row["index"] for row in client().cat.indices(index="books*", format="json")}
+        assert names == set(live_indexes())
+    assert losers > 10  # they did meet
+
+
+def test_the_one_who_lost_is_told_in_a_sentence(shelf, now, monkeypatch):
+    shelf(3)
+    images = rebuild.book_images
+
+    def while_another_begins(**asked):
+        monkeypatch.setattr(rebuild, "book_images", images)
+        rebuilt(now)
+        return images(**asked)
+
+    monkeypatch.setattr(rebuild, "book_images", while_another_begins)
+    with pytest.raises(CommandError, match=r"^Another rebuild of the search index has begun"):
+        call_command("rebuild_search", stdout=io.StringIO(), stderr=io.StringIO())
+    assert len(found()) == 3
+
+
+def test_an_exchange_whose_answer_was_lost_is_found_done(shelf, now):
+    index = search.start_building(at=now)
+    search.switch_to(index)
+    search.switch_to(index)
+    assert search.current_indexes() == [index]
+
+
+# --- Rebuilds in pieces ------------------------------------------------------------------------------------
+
+
+def in_pieces(now, *, meanwhile=lambda: None):
+    """Rebuild until it is finished, stopped at every opportunity; what is kept goes through JSON."""
+    done, pieces = rebuild.rebuild_search(at=now, on_books=lambda _: None, until=lambda: True), 1
+    while not done.finished:
+        meanwhile()
+        kept = rebuild.Rebuilt(**json.loads(json.dumps(asdict(done))))
+        done = rebuild.rebuild_search(at=now, on_books=lambda _: None, resume=kept, until=lambda: True)
+        pieces += 1
+    return done, pieces
+
+
+def held():
+    """What is in the live index, with its versions."""
+    search.refresh()
+    answer = client().search(index="books", body={"size": 100, "version": True})
+    return {hit["_id"]: (hit["_source"], hit["_version"]) for hit in answer["hits"]["hits"]}
+
+
+def test_in_pieces_it_comes_to_the_same_as_in_one_go(shelf, now, monkeypatch):
+    shelf(12)
+    search.remove_book("gone", last_revision=1, at=now)
+    expected = rebuilt(now)
+    whole = held()
+    monkeypatch.setattr(rebuild, "_BOOKS_A_REQUEST", 5)
+    done, pieces = in_pieces(now)
+    assert (pieces, done.books, done.tombstones) == (4, expected.books, expected.tombstones)
+    assert held() == whole
+    assert search.current_indexes() == [done.index]
+
+
+def test_what_changes_between_the_pieces_is_in(shelf, pump, now, monkeypatch):
+    books = shelf(12)
+    pump()
+    monkeypatch.setattr(rebuild, "_BOOKS_A_REQUEST", 2)
+    numbers = itertools.count()
+
+    def meanwhile():
+        number = next(numbers)
+        if number >= 6:
+            return
+        services.revise_book(book_id=books[2 * number].id, version=1, name=f"Title {number} Again", at=now)
+        Book(books[2 * number + 1].id).delete()  # the very book behind which it goes on, now and then
+        book("Title New", book_id=f"{'az'[number % 2]}-new-{number}")
+        pump()
+
+    _done, pieces = in_pieces(now, meanwhile=meanwhile)
+    assert pieces > 6
+    pump()
+    expected = {each.id: (each.name, each.revision) for each in Book.scan(consistent_read=True)}
+    sold = {
+        key: (source["title"], version)
+        for key, (source, version) in held().items()
+        if source["state"] == search.index.SOLD
+    }
+    assert sold == expected
+
+
+def test_a_piece_that_was_killed_is_done_again_from_where_the_one_before_it_stopped(shelf, now, monkeypatch):
+    shelf(12)
+    monkeypatch.setattr(rebuild, "_BOOKS_A_REQUEST", 5)
+    first = rebuild.rebuild_search(at=now, on_books=lambda _: None, until=lambda: True)
+
+    def killed(*_args, **_named):
+        raise KeyboardInterrupt
+
+    for victim in ("tombstones", "switch_to", "clear_up"):
+        with monkeypatch.context() as patched:
+            patched.setattr(search, victim, killed)
+            with pytest.raises(KeyboardInterrupt):
+                rebuild.rebuild_search(at=now, on_books=lambda _: None, resume=first)
+    done = rebuild.rebuild_search(at=now, on_books=lambda _: None, resume=first)
+    assert done.finished
+    assert len(found()) == 12
+    names = {row["index"] for row in client().cat.indices(index="books*", format="json")}
+    assert names == {done.index}
+
+
+def test_a_rebuild_that_another_overtook_between_its_pieces_is_not_gone_on_with(shelf, now):
+    shelf(12)
+    first = rebuild.rebuild_search(at=now, on_books=lambda _: None, until=lambda: True)
+    done = rebuilt(now)
+    with pytest.raises(SupersededError):
+        rebuild.rebuild_search(at=now, on_books=lambda _: None, resume=first)
+    assert search.current_indexes() == [done.index]
+
+
+# --- The command -------------------------------------------------------------------------------------------
 
 
 def test_the_command_says_what_it_did(shelf):
