@@ -1,4 +1,4 @@
-"""The orders' table. Only ``orders`` reads or writes it."""
+"""The orders' tables. Only ``orders`` reads or writes them."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -175,3 +175,17 @@ class Order(Table):
     def get_absolute_url(self) -> str:
         """Return the path of the order's page."""
         return reverse("orders:detail", args=[self.order_id])
+
+
+class UnpaidOrder(Table):
+    """Marks the one order of a customer that awaits payment.
+
+    Put with the order and dropped with the step that it takes next, whatever that is, in the same
+    transactions. It keeps a second one out and says nothing else: the order itself says where it stands.
+    """
+
+    class Meta(TableMeta):
+        table_name = table_name("UnpaidOrders")
+
+    customer_id = UnicodeAttribute(attr_name="customerId", hash_key=True)
+    order_id = UnicodeAttribute(attr_name="orderId")

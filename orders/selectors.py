@@ -13,7 +13,7 @@ from bookstore.dynamodb.pages import Page, query_page
 from bookstore.streams.records import plain_image
 from orders.errors import OrderNotFoundError
 from orders.ids import first_id_of, is_order_id
-from orders.models import Order
+from orders.models import Order, UnpaidOrder
 from orders.states import LABELS, REASONS, Status
 
 ORDERS_A_PAGE = 10
@@ -51,6 +51,14 @@ def get_order(customer_id: str, order_id: str) -> Order:
     if order is None:
         raise OrderNotFoundError(_("We do not know this order."))
     return order
+
+
+def find_marker(customer_id: str) -> UnpaidOrder | None:
+    """Return what marks a customer's unpaid order, read consistently with one GetItem."""
+    try:
+        return UnpaidOrder.get(customer_id, consistent_read=True)
+    except UnpaidOrder.DoesNotExist:
+        return None
 
 
 def orders_of(customer_id: str, *, after: str = "", before: str = "") -> Page[Order]:
@@ -133,13 +141,16 @@ def all_orders_of(customer_id: str) -> Iterator[Order]:
     return iter(Order.query(customer_id, consistent_read=True))
 
 
-def order_images() -> Iterator[list[dict[str, Any]]]:
+def order_images(*, after: tuple[str, str] | None = None) -> Iterator[list[dict[str, Any]]]:
     """Return every order as a stream record would show it, a scanned page at a time, read consistently.
 
-    For rebuilds; nothing that a visitor waits for may call it.
+    ``after`` has the customer and the id of an order that came before, there or not: those
+    behind it come, in the same order. For rebuilds; nothing that a visitor waits for may call it.
     """
     connection = Order._get_connection()  # noqa: SLF001 - raw items, so that a broken one stops nobody
     start: Any = None  # a key, whatever PynamoDB's annotation says
+    if after:
+        start = {"customerId": {"S": after[0]}, "orderId": {"S": after[1]}}
     while True:
         answer = connection.scan(exclusive_start_key=start, consistent_read=True)
         yield [plain_image(item) for item in answer["Items"]]

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import compress
 
 from django.conf import settings
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.exceptions import DeleteError, TransactWriteError, UpdateError
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
@@ -51,9 +52,9 @@ from orders.errors import (
     TooManyTitlesError,
 )
 from orders.ids import AgreedLine, number_of
-from orders.models import Address, Order, OrderLine, StatusChange
+from orders.models import Address, Order, OrderLine, StatusChange, UnpaidOrder
 from orders.payments.base import Payment, PaymentState, PaymentUnavailableError
-from orders.selectors import all_orders_of, find_order, get_order, holds, queued
+from orders.selectors import all_orders_of, find_marker, find_order, get_order, holds, queued
 from orders.states import (
     ABANDONED,
     CANCELLABLE_BY_CUSTOMER,
@@ -63,6 +64,7 @@ from orders.states import (
     NOTHING_PAID,
     OPEN,
     OWING,
+    REPLACED,
     WRONG_AMOUNT,
     Status,
     may_become,
@@ -89,33 +91,67 @@ def reserve(
 ) -> Order:
     """Turn the customer's cart into an order awaiting payment, all of it or none of it.
 
-    One Query, one BatchGetItem and one transaction, which puts the order and takes each copy
-    from stock. ``agreed_total`` is what the page showed, ``agreed_lines`` by book where the
-    total came from: what the books cost today must be the same. The same ``order_id`` again
-    returns the order that is there, whatever became of it and of the cart; as long as it awaits
-    payment it takes the address that was sent last.
+    One Query, one BatchGetItem and one transaction, which puts the order with its marker and
+    takes each copy from stock. ``agreed_total`` is what the page showed, ``agreed_lines`` by book
+    where the total came from: what the books cost today must be the same. The same ``order_id``
+    again returns the order that is there, whatever became of it and of the cart; as long as it
+    awaits payment it takes the address that was sent last.
+
+    A customer has one order awaiting payment at most. One of the same books at the same prices is
+    returned in the place of another like it, with the address that was sent last; one of other
+    books, or one left too long, is given up for the new one. Had it been paid already, it is
+    placed and returned, and nothing new is ordered.
 
     Raises ``CartEmptyError``, ``TooManyTitlesError``, ``BooksUnavailableError``,
-    ``PriceChangedError``, ``CartChangedError``, or ``OrderBusyError`` when others were buying
-    the same books too fast. Nothing is changed then.
+    ``PriceChangedError``, ``CartChangedError``, ``OrderBusyError`` when others were buying
+    the same books too fast, or, where an order had to be given up and the provider does not let
+    it, ``payments.base.PaymentError``. Nothing is reserved then.
     """
-    cart = cart_of(customer_id, at=at)
-    try:
-        _check_orderable(cart)
-        _check_agreed(cart, agreed_total, agreed_lines)
-    except OrderError:
-        # Sent twice: the first has taken the last copies, or has been paid and emptied the cart.
-        if there := find_order(customer_id, order_id):
+    for _round in range(ROUNDS):
+        cart = cart_of(customer_id, at=at)
+        try:
+            _check_orderable(cart)
+            _check_agreed(cart, agreed_total, agreed_lines)
+        except OrderError as error:
+            # Sent twice: the first has taken the last copies, or has been paid and emptied the cart.
+            there = find_order(customer_id, order_id)
+            if there is None and isinstance(error, BooksUnavailableError):
+                there = _unpaid_like(cart, customer_id, at=at)
+            if there:
+                return _sent_again(there, address)
+            raise
+        order = _draft(cart, customer_id=customer_id, email=email, order_id=order_id, address=address, at=at)
+        refused = _write_reservation(order)
+        if not refused:
+            log.info("an order was reserved", extra={"order_id": order_id})
+            return order
+        is_there, _another_waits, *sold = refused
+        there = find_order(customer_id, order_id) if is_there else None
+        if there := there or _unpaid_like(cart, customer_id, at=at):
             return _sent_again(there, address)
-        raise
-    order = _draft(cart, customer_id=customer_id, email=email, order_id=order_id, address=address, at=at)
+        if any(sold):
+            raise _why_refused(cart, list(compress(cart.lines, sold)))
+        if paid := _make_way(customer_id, at=at):
+            return paid
+    raise OrderBusyError(_busy_sentence())
+
+
+def _write_reservation(order: Order) -> list[bool]:
+    """Put an order and its marker, and take its copies; return what was refused, nothing when all is done.
+
+    Refused may be the order, its marker, and each line, in this order.
+    """
 
     def write_all() -> None:
         with transaction() as write:
             write.save(order, condition=Order.order_id.does_not_exist())
-            for line in cart.lines:
-                catalogue.take_copies(write, book_id=line.book_id, copies=line.quantity, price=line.price)
+            write.save(marker, condition=UnpaidOrder.order_id.does_not_exist())
+            for line in order.lines:
+                catalogue.take_copies(
+                    write, book_id=line.book_id, copies=int(line.quantity), price=line.price
+                )
 
+    marker = UnpaidOrder(order.customer_id, order_id=order.order_id)
     try:
         through_conflicts(write_all)
     except TransactWriteError as error:
@@ -124,13 +160,40 @@ def reserve(
         codes = cancellation_codes(error)
         if CONDITION_FAILED not in codes:
             raise
-        if there := find_order(customer_id, order_id):
-            return _sent_again(there, address)
-        # The first code is the order's, the others are the books' in the order of the lines.
-        refused = [line for line, code in zip(cart.lines, codes[1:], strict=True) if code == CONDITION_FAILED]
-        raise _why_refused(cart, refused) from error
-    log.info("an order was reserved", extra={"order_id": order_id})
-    return order
+        return [code == CONDITION_FAILED for code in codes]  # puts come first, then updates
+    return []
+
+
+def _unpaid_like(cart: Cart, customer_id: str, *, at: datetime) -> Order | None:
+    """Return the customer's unpaid order if it is of what the cart holds, and not to be released any moment."""
+    marker = find_marker(customer_id)
+    order = find_order(customer_id, marker.order_id) if marker else None
+    if order is None or not order.may_be_paid or order.ordered_at <= _abandoned_before(at):
+        return None
+    ordered = {line.book_id: AgreedLine(int(line.quantity), line.price) for line in order.lines}
+    wanted = {line.book_id: AgreedLine(line.quantity, line.price) for line in cart.lines}
+    return order if ordered == wanted else None
+
+
+def _make_way(customer_id: str, *, at: datetime) -> Order | None:
+    """Free the customer's marker for a new order; return the order it was for if that turns out to be paid.
+
+    A marker outlives its order's wait only if something other than this code wrote either: then
+    it is dropped.
+    """
+    marker = find_marker(customer_id)
+    if marker is None:
+        return None  # just released
+    order = find_order(customer_id, marker.order_id)
+    if order and order.may_be_paid:
+        order = _give_up(order, by=BY_CUSTOMER, reason=REPLACED, at=at)
+        return order if order.is_bought else None
+    try:
+        through_conflicts(lambda: marker.delete(condition=UnpaidOrder.order_id == marker.order_id))
+    except DeleteError as error:
+        if not is_condition_failure(error):
+            raise
+    return None
 
 
 def _sent_again(order: Order, address: PostalAddress | Mapping[str, str | None]) -> Order:
@@ -341,10 +404,13 @@ def _take_money(order: Order, payment: Payment, *, at: datetime) -> Order:
 def _place(order: Order, payment: Payment, *, at: datetime) -> bool:
     """Make an order placed and take its lines out of the cart; tell whether it still awaited payment."""
     lines = list(order.lines)
+    marked = True
     step = _Step(order, Status.PLACED, by=BY_PAYMENT, reason="", at=at)
 
     def write_all() -> None:
         with transaction() as write:
+            if marked:
+                _drop_marker(write, order)
             for line in lines:
                 drop_line(write, owner=order.customer_id, book_id=line.book_id, quantity=int(line.quantity))
             step.write(write, Order.payment_reference.set(payment.reference))
@@ -359,13 +425,24 @@ def _place(order: Order, payment: Payment, *, at: datetime) -> bool:
                 raise
             if codes[-1] == CONDITION_FAILED:
                 return False
-            # These lines have changed since: they stay, and the order is placed without them.
+            # What has changed since stays, and the order is placed without it.
+            if marked:
+                marked = codes.pop(0) != CONDITION_FAILED
             lines = [line for line, code in zip(lines, codes, strict=False) if code != CONDITION_FAILED]
         else:
             step.apply()
             order.payment_reference = payment.reference
             return True
     raise OrderBusyError(_busy_sentence())
+
+
+def _drop_marker(write: TransactWrite, order: Order) -> None:
+    """Add to a transaction that an order no longer keeps others from awaiting payment.
+
+    It fails when the marker is another order's: this one was written before there were markers.
+    """
+    mine = (UnpaidOrder.order_id == order.order_id) | UnpaidOrder.order_id.does_not_exist()
+    write.delete(UnpaidOrder(order.customer_id), condition=mine)
 
 
 # Cancelling: the copies go back, and money with them.
@@ -429,9 +506,12 @@ def _cancel(order: Order, *, by: str, reason: str, owing: bool, at: datetime) ->
     """Cancel an order and put its copies back; tell whether it still stood where it was read."""
     step = _Step(order, Status.CANCELLED, by=by, reason=reason, owing=owing, at=at)
     lines = list(order.lines)
+    marked = order.may_be_paid
 
     def write_all() -> None:
         with transaction() as write:
+            if marked:
+                _drop_marker(write, order)
             step.write(write, Order.lines.set(_marked(order, "cancelled")))
             for line in lines:
                 catalogue.return_copies(write, book_id=line.book_id, copies=int(line.quantity))
@@ -443,6 +523,8 @@ def _cancel(order: Order, *, by: str, reason: str, owing: bool, at: datetime) ->
             codes = cancellation_codes(error)
             if CONDITION_FAILED not in codes:
                 raise
+            if marked:  # deletes come first
+                marked = codes.pop(0) != CONDITION_FAILED
             if codes[0] == CONDITION_FAILED:  # updates keep the order in which they were added
                 return False
             # The catalogue no longer knows these books: there is no stock to put them back into.
@@ -532,7 +614,7 @@ def release_unpaid(*, at: datetime) -> Released:
     kind, is logged and does not stop the others; DynamoDB's does, and is raised.
     """
     done = Released()
-    since = at - timedelta(minutes=settings.UNPAID_ORDER_MINUTES)
+    since = _abandoned_before(at)
     # An id is drawn before its order is made: the index's range holds all candidates, and a few more.
     for listed in queued(Status.AWAITING_PAYMENT, drawn_before=since):
         if listed.ordered_at <= since:
@@ -549,7 +631,10 @@ def _attempt(listed: Order, done: Released, *, at: datetime) -> None:
         if order is None or not order.queue_name:
             return  # the index is a moment behind
         if order.state is Status.AWAITING_PAYMENT:
-            _give_up(order, done, at=at)
+            if _give_up(order, by=BY_SHOP, reason=ABANDONED, at=at).state is Status.CANCELLED:
+                done.released += 1
+            else:
+                done.confirmed += 1
         elif order.state in OWING:
             _settle(order, at=at)
             done.settled += 1
@@ -560,15 +645,19 @@ def _attempt(listed: Order, done: Released, *, at: datetime) -> None:
         done.left += 1
 
 
-def _give_up(order: Order, done: Released, *, at: datetime) -> None:
+def _abandoned_before(at: datetime) -> datetime:
+    """Return when an order must have been made to be given up by now, unless it is paid."""
+    return at - timedelta(minutes=settings.UNPAID_ORDER_MINUTES)
+
+
+def _give_up(order: Order, *, by: str, reason: str, at: datetime) -> Order:
+    """Let an unpaid order be paid no more and put its copies back; place it if money had come before."""
     payment = payments.provider().close(order.order_id)
     if payment.state is PaymentState.PAID:
-        _take_money(order, payment, at=at)
-        done.confirmed += 1
-    else:
-        reason = DECLINED if payment.state is PaymentState.DECLINED else ABANDONED
-        _release(order, by=BY_SHOP, reason=reason, at=at)
-        done.released += 1
+        return _take_money(order, payment, at=at)
+    if payment.state is PaymentState.DECLINED:
+        reason = DECLINED
+    return _release(order, by=by, reason=reason, at=at)
 
 
 def advance_order(

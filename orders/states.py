@@ -57,6 +57,7 @@ DECLINED = "declined"
 ABANDONED = "abandoned"
 WRONG_AMOUNT = "wrong_amount"
 NOTHING_PAID = "nothing_paid"
+REPLACED = "replaced"
 ERASED = "erased"
 
 REASONS: dict[str, Promise] = {
@@ -64,6 +65,7 @@ REASONS: dict[str, Promise] = {
     ABANDONED: _("It was not paid in time."),
     WRONG_AMOUNT: _("The payment was not the amount of the order."),
     NOTHING_PAID: _("Nothing was charged."),
+    REPLACED: _("You ordered anew before it was paid."),
     ERASED: _("Name and address were erased."),
 }
 

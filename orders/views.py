@@ -59,7 +59,13 @@ _STARS = range(MOST_STARS, 0, -1)
 @login_required
 def checkout(request: HttpRequest) -> HttpResponse:
     """Show address, delivery and summary; a POST reserves and sends the customer to pay."""
-    if request.method == "POST":
+    posted = request.method == "POST"
+    try:
+        payments.provider()
+    except PaymentUnavailableError as error:
+        status = HTTPStatus.SERVICE_UNAVAILABLE if posted else HTTPStatus.OK
+        return render(request, "orders/no_orders.html", {"refusal": error}, status=status)
+    if posted:
         return _reserve(request)
     cart = cart_of(_customer(request))
     if refusal := _why_no_checkout(cart):
@@ -95,8 +101,7 @@ def _reserve(request: HttpRequest) -> HttpResponse:
     form = CheckoutForm(request.POST)
     try:
         offer = read_offer(request.POST.get("order", ""), customer_id=_customer(request), at=at)
-        payments.provider()
-    except (OfferError, PaymentUnavailableError) as error:
+    except OfferError as error:
         return _checkout_again(request, form, str(error))
     if not form.is_valid():
         return _checkout_again(request, form, _("Please look at the marked fields."), offer=offer)
@@ -113,12 +118,16 @@ def _reserve(request: HttpRequest) -> HttpResponse:
         )
     except (CartEmptyError, TooManyTitlesError, BooksUnavailableError) as error:
         return _no_checkout(request, cart_of(_customer(request)), str(error))
-    except (PriceChangedError, CartChangedError, OrderBusyError) as error:
-        return _checkout_again(request, form, str(error), status=HTTPStatus.CONFLICT)
+    except (PriceChangedError, CartChangedError, OrderBusyError, PaymentError) as error:
+        away = isinstance(error, PaymentUnavailableError)  # and an unpaid order has to make way first
+        status = HTTPStatus.SERVICE_UNAVAILABLE if away else HTTPStatus.CONFLICT
+        return _checkout_again(request, form, str(error), status=status)
     if order.state is Status.CANCELLED:
         # An old page, sent once more after its order had been given up.
         messages.error(request, _("That order was cancelled, and nothing was charged. Here is a new one."))
         return _see("orders:checkout")
+    if order.is_bought and order.order_id != offer.order_id:
+        messages.info(request, _("You have just paid this order. Nothing else was ordered."))
     return _pay(request, order)
 
 
@@ -155,7 +164,6 @@ def _checkout_page(
         "form": form,
         "addresses": kept,
         "refusal": refusal,
-        "takes_orders": bool(settings.PAYMENT_PROVIDER),
         "order": sign_offer(offer, customer_id=_customer(request)),
         "total": offer.total,
         "most_titles": MOST_TITLES,

@@ -18,7 +18,7 @@ from cart import services as carts
 from catalog.models import Book
 from orders import services
 from orders.ids import draw_order_id
-from orders.models import Order
+from orders.models import Order, UnpaidOrder
 from orders.payments.base import Payment, PaymentState
 from tests import factories
 
@@ -39,16 +39,30 @@ def fill_cart(customer_id: str = "c-1", **copies: int) -> None:
         )
 
 
-def reserve(customer_id: str = "c-1", *, total: str, order_id: str = "", at: datetime | None = None) -> Order:
+def reserve(
+    customer_id: str = "c-1",
+    *,
+    total: str,
+    order_id: str = "",
+    at: datetime | None = None,
+    address: dict[str, str] = factories.ADDRESS,
+) -> Order:
     at = at or datetime.now(UTC)
     return services.reserve(
         customer_id=customer_id,
         email="reader@example.com",
         order_id=order_id or draw_order_id(at=at),
         agreed_total=Decimal(total),
-        address=factories.ADDRESS,
+        address=address,
         at=at,
     )
+
+
+def unmarked(customer_id: str = "c-1", *, total: str, at: datetime | None = None) -> Order:
+    """Reserve as the shop did before it marked unpaid orders: one customer may have many."""
+    order = reserve(customer_id, total=total, at=at)
+    UnpaidOrder(customer_id).delete()
+    return order
 
 
 def payment_for(order: Order, **changes: Any) -> Payment:

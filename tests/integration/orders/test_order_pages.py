@@ -17,7 +17,7 @@ from orders.models import Order
 from orders.services import advance_order, cancel_order
 from orders.states import Status
 from tests import factories
-from tests.integration.orders.buying import fill_cart, place, reserve, sentences, stock, the_order
+from tests.integration.orders.buying import fill_cart, place, reserve, sentences, stock, the_order, unmarked
 
 NOW = datetime.now(UTC)
 
@@ -109,7 +109,7 @@ def test_a_button_pressed_before_signing_in_leads_to_the_orders_page(customer, p
 def test_past_orders_come_newest_first_in_pages_of_ten_both_ways(customer, wire):
     factories.book(price="1.00", stock=99, book_id="b-1x")
     fill_cart(b_1x=1)
-    made = [reserve(total="1.00", at=NOW - timedelta(days=number)).order_id for number in range(23)]
+    made = [unmarked(total="1.00", at=NOW - timedelta(days=number)).order_id for number in range(23)]
     with wire.count() as calls:
         first = customer.get("/orders/")
     assert calls.total == 2  # the session, the orders
@@ -126,7 +126,7 @@ def test_a_cursor_of_another_customer_or_of_nobody_is_a_404(customer, stranger):
     factories.book(price="1.00", stock=99, book_id="b-1x")
     fill_cart(b_1x=1)
     for number in range(11):
-        reserve(total="1.00", at=NOW - timedelta(days=number))
+        unmarked(total="1.00", at=NOW - timedelta(days=number))
     cursor = customer.get("/orders/").context["next"]
     assert customer.get("/orders/" + cursor).status_code == 200
     assert stranger.get("/orders/" + cursor).status_code == 404
@@ -298,7 +298,7 @@ def test_an_order_of_many_titles_still_fits_its_page(customer):
     assert Order.get("c-1", order.order_id).copies == 30
     services.buy_again(customer_id="c-1", order_id=order.order_id, at=NOW)
     for number in range(1, 10):
-        reserve(total="239.70", at=NOW - timedelta(days=number))
+        unmarked(total="239.70", at=NOW - timedelta(days=number))
     assert len(customer.get("/orders/").content) <= 60 * 1024
     assert len(customer.get("/cart/").content) <= 60 * 1024
     assert len(customer.get("/checkout/").content) <= 60 * 1024

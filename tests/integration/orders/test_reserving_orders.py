@@ -10,7 +10,6 @@ import pytest
 from pynamodb.connection import Connection
 from pynamodb.exceptions import CancellationReason, TransactWriteError, VerboseClientError
 
-from cart.models import CartLine
 from cart.selectors import cart_of
 from catalog import services as catalogue
 from orders import services
@@ -326,16 +325,6 @@ def test_an_order_belongs_to_the_month_of_the_shops_own_calendar(at, month):
     stored = get_order("c-1", order.order_id)
     assert stored.month_name == month
     assert stored.ordered_at == datetime.fromisoformat(at)
-
-
-def test_a_cart_may_change_after_it_was_reserved():
-    factories.book(price="7.99", stock=9, book_id="b-1x")
-    fill_cart(b_1x=1)
-    order = reserve(total="7.99")
-    fill_cart(b_1x=2)
-    second = reserve(total="23.97")
-    assert {order.order_id, second.order_id} == {each.order_id for each in stored_orders()}
-    assert [int(line.quantity) for line in CartLine.query("c-1")] == [3]
 
 
 def test_an_id_drawn_earlier_sorts_before_one_drawn_later():
