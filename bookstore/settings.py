@@ -18,7 +18,6 @@ from environs import Env, validate
 from environs.exceptions import EnvValidationError
 
 from bookstore.aws import is_loopback
-
 from bookstore.secrets import SecretsError, load_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent

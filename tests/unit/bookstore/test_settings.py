@@ -59,10 +59,50 @@ def test_what_a_real_shop_forbids_is_named_together_with_what_is_missing():
         assert name in result.stderr
 
 
+HERE = {
+    "PAYMENT_PROVIDER": "demonstration",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+    "PUBLIC_ORIGIN": "http://d111111abcdef8.cloudfront.localhost:4566",
+    "PAYMENT_ORIGIN": "http://localhost:8001",
+    "OPENSEARCH_URL": "http://search.localhost:9200",
+    "REDIS_URL": "redis://[::1]:6379/0",
+}
+
+
+@pytest.mark.parametrize("stage", ["staging", "development"])
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("AWS_ENDPOINT_URL", ""),
+        ("PUBLIC_ORIGIN", "https://shop.example"),
+        ("PAYMENT_ORIGIN", "http://localhost.evil.example:8001"),
+        ("OPENSEARCH_URL", "https://search.example"),
+        ("REDIS_URL", "rediss://10.0.0.7:6379/0"),
+    ],
+)
+def test_the_demonstration_of_payment_refuses_to_start_beside_anything_real(stage, name, address):
+    result = start(**COMPLETE | HERE | {"STAGE": stage, name: address})
+    assert result.returncode != 0
+    told = result.stderr.splitlines()[-1]
+    assert "PAYMENT_PROVIDER: The demonstration takes no money" in told
+    assert f"not so {name}." in told
+
+
+def test_a_stage_starts_without_a_payment_provider_and_its_checks_find_nothing_wrong():
+    code = (
+        "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'bookstore.settings'; django.setup();"
+        "from django.core.management import call_command;"
+        "call_command('check', deploy=True, fail_level='WARNING')"
+    )
+    result = start(code, **COMPLETE | {"STAGE": "staging", "PAYMENT_PROVIDER": ""})
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.parametrize(
     "others",
     [
         {},
+        HERE | {"STAGE": "staging"},
         {"PUBLIC_ORIGIN": "http://localhost:8000"},
         {"PUBLIC_ORIGIN": "http://127.0.0.1:8000"},
         {"STAGE": "development", "DEBUG": "1", "PUBLIC_ORIGIN": "http://shop.test"},
