@@ -15,6 +15,7 @@ them together, on a cluster too:
 ``{lb}:<n>:rated``               sorted set: book -> score of its rating
 ``{lb}:<n>:revisions``           hash: book -> revision that its rating was taken from
 ``{lb}:<n>:withdrawn``           set: books that stand on no list
+``{lb}:<n>:reached``             how far its filling has come; gone once it is read
 ===============================  =============================================================
 
 A write goes to the generation that is read and to the one being filled. An order's record is
@@ -45,11 +46,14 @@ LONGEST_PERIOD_DAYS = 30
 GONE_SECONDS = 2 * 24 * 60 * 60  # a stream holds a record for one day
 BATCH = 500  # writes of a rebuild in one request
 COMMAND_TIMEOUT_SECONDS = 30.0  # a rebuild's requests are large; nobody waits for a page
+# How long a generation may take to be filled; then it is given up. Less than the day for which
+# an order's record outlives its counting: what both counted is told apart until the end.
+FILLING_SECONDS = 20 * 60 * 60
 SUPERSEDED = -1  # what a script answers to a rebuild that another one has overtaken
 
 
 class SupersededError(Exception):
-    """Another rebuild has begun, or Redis was emptied, so that this one must not go on."""
+    """Another rebuild has begun, Redis was emptied, or it took too long: this one must not go on."""
 
 
 # KEYS: generation, next. ARGV[1]: the one generation to write, or '' for all that are kept.
@@ -184,14 +188,31 @@ _BEGIN = """
 local last = 0
 for _, key in ipairs(KEYS) do last = math.max(last, tonumber(redis.call('GET', key) or '0')) end
 local new = string.format('%d', last + 1)
-redis.call('MSET', KEYS[2], new, KEYS[3], new)
+redis.call('SET', KEYS[2], new, 'EX', ARGV[1])
+redis.call('SET', KEYS[3], new)
 return new
 """
 
+# KEYS[2]: next. ARGV: generation, how far its filling has come.
+_REACH = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return -1 end
+redis.call('SET', '{lb}:' .. ARGV[1] .. ':reached', ARGV[2])
+return 1
+"""
+
+# Answers how far, '' when it has just begun, or false when the generation is read already.
+_REACHED = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return false end
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return -1 end
+return redis.call('GET', '{lb}:' .. ARGV[1] .. ':reached') or ''
+"""
+
+# Sent again, because its answer was lost, it finds itself done.
 _SWITCH = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return 0 end
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return -1 end
 redis.call('SET', KEYS[1], ARGV[1])
-return redis.call('DEL', KEYS[2])
+return redis.call('DEL', KEYS[2], '{lb}:' .. ARGV[1] .. ':reached')
 """
 
 _ABANDON = """
@@ -236,22 +257,23 @@ def begin_generation() -> str:
     A generation that another rebuild was filling is given up: that rebuild will notice.
     What earlier rebuilds left behind is removed.
     """
-    generation = str(_run(_patient(), _BEGIN, [GENERATION, NEXT, LAST], []))
+    generation = str(_run(_patient(), _BEGIN, [GENERATION, NEXT, LAST], [FILLING_SECONDS]))
     remove_other_generations()
     return generation
 
 
-def fill(generation: str, entries: Iterable[Sale | Rating]) -> None:
+def fill(generation: str, entries: Iterable[Sale | Rating], *, reached: str = "") -> None:
     """Write entries, up to ``BATCH`` of them, into the generation being filled and no other.
 
     What the projector wrote meanwhile wins, where it is newer. Orders too old to be told apart
-    later are counted without a record, so that a generation whose filling failed must be given
-    up: some of the entries may be in it. Raises ``SupersededError`` and redis-py's errors.
+    later are counted without a record, so nothing may be filled in twice: ``reached``, which
+    ``reached_by`` gives back, is written together with the entries or not at all. Raises
+    ``SupersededError`` and redis-py's errors.
     """
     client = _patient()
     # Loaded anew for each request: Redis may have been restarted since the last one.
-    loaded = {script: client.script_load(script) for script in (_COUNT_SALE, _RATE_BOOK)}
-    with _filler().pipeline(transaction=False) as pipeline:
+    loaded = {script: client.script_load(script) for script in (_COUNT_SALE, _RATE_BOOK, _REACH)}
+    with _filler().pipeline(transaction=True) as pipeline:
         for entry in entries:
             script, keys, arguments = (
                 _sale_arguments(entry, generation=generation)
@@ -259,18 +281,34 @@ def fill(generation: str, entries: Iterable[Sale | Rating]) -> None:
                 else _rating_arguments(entry, generation=generation)
             )
             pipeline.evalsha(loaded[script], len(keys), *keys, *arguments)
+        pipeline.evalsha(loaded[_REACH], 2, GENERATION, NEXT, generation, reached)
         if SUPERSEDED in pipeline.execute():
-            raise SupersededError(f"generation {generation} is no longer the one being filled")
+            raise _superseded(generation)
+
+
+def reached_by(generation: str) -> str | None:
+    """Return how far a generation has been filled, ``""`` when not at all, ``None`` when it is read already.
+
+    Raises ``SupersededError``.
+    """
+    reached: Any = _run(_patient(), _REACHED, [GENERATION, NEXT], [generation])
+    if reached == SUPERSEDED:
+        raise _superseded(generation)
+    return cast("str | None", reached)
 
 
 def switch_to(generation: str) -> None:
     """Let everyone read the generation that was being filled, at once, and remove the old one.
 
-    Raises ``SupersededError``, having changed nothing.
+    The second time nothing happens. Raises ``SupersededError``, having changed nothing.
     """
     if _run(_patient(), _SWITCH, [GENERATION, NEXT], [generation]) == SUPERSEDED:
-        raise SupersededError(f"generation {generation} is no longer the one being filled")
+        raise _superseded(generation)
     remove_other_generations()
+
+
+def _superseded(generation: str) -> SupersededError:
+    return SupersededError(f"generation {generation} is no longer the one being filled")
 
 
 def abandon(generation: str) -> None:

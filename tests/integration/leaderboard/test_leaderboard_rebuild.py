@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -22,9 +24,10 @@ from django.core.management import CommandError, call_command
 
 from catalog import services as catalogue
 from leaderboard import ranking, selectors, services
-from leaderboard.counting import Rating, Sale
+from leaderboard.counting import Rating, Sale, sale_of
 from orders import services as ordering
 from orders.models import Order
+from orders.selectors import order_images
 from tests import factories
 from tests.integration.leaderboard.sales import copies_sold, everything_in_redis, put_order, sell
 from tests.wire import Wire
@@ -34,6 +37,11 @@ type PumpAll = Callable[[], int]
 
 def rebuild() -> services.Rebuilt:
     return services.rebuild(progress=lambda _more: None)
+
+
+def sales() -> list[Sale]:
+    """Every order, as a rebuild counts it."""
+    return [sale_of(image) for images in order_images() for image in images]
 
 
 def sell_this_and_that(now: datetime) -> None:
@@ -302,12 +310,120 @@ def test_an_answer_lost_on_its_way_counts_no_old_order_twice(
     assert copies_sold() == {"b-1": 3}
 
 
+def test_an_exchange_whose_answer_was_lost_is_sent_again_and_succeeds(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis has exchanged the generations, and the connection breaks before it says so."""
+    put_order({"b-1": 3}, at=now)
+    run, lost = ranking._run, []
+
+    def lose_the_answer(client: redis.Redis, script: str, *rest: Any) -> Any:
+        if script is not ranking._SWITCH or lost:
+            return run(client, script, *rest)
+        read_response = redis.connection.Connection.read_response
+
+        def read_and_break(connection: redis.connection.Connection, *args: Any, **options: Any) -> Any:
+            monkeypatch.setattr(redis.connection.Connection, "read_response", read_response)
+            lost.append(read_response(connection, *args, **options))
+            connection.disconnect()
+            raise redis.ConnectionError("connection reset by peer")
+
+        monkeypatch.setattr(redis.connection.Connection, "read_response", read_and_break)
+        return run(client, script, *rest)
+
+    monkeypatch.setattr(ranking, "_run", lose_the_answer)
+    rebuilt = rebuild()
+
+    assert lost == [2]  # it had been done
+    assert ranking._patient().get(ranking.GENERATION) == rebuilt.generation
+    assert copies_sold() == {"b-1": 3}
+
+
+def in_pieces(meanwhile: Callable[[], object] = lambda: None) -> tuple[services.Rebuilt, int]:
+    """Rebuild until it is finished, stopped at every opportunity; what is kept goes through JSON."""
+    done = services.rebuild(progress=lambda _more: None, until=lambda: True)
+    pieces = 1
+    while not done.finished:
+        meanwhile()
+        kept = services.Rebuilt(**json.loads(json.dumps(asdict(done))))
+        done = services.rebuild(progress=lambda _more: None, resume=kept, until=lambda: True)
+        pieces += 1
+    return done, pieces
+
+
+def test_in_pieces_it_comes_to_the_same_as_in_one_go(
+    now: datetime, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sell_this_and_that(now)
+    put_order({"b-1": 3}, at=now - timedelta(days=settings.COUNTED_SALES_DAYS + 10))  # it gets no record
+    whole = rebuild()
+    expected = everything_in_redis()
+    monkeypatch.setattr(ranking, "BATCH", 2)
+
+    done, pieces = in_pieces()
+
+    assert pieces == 9  # 9 orders, 6 books, the exchange
+    assert (done.orders, done.books, done.left_out) == (whole.orders, whole.books, whole.left_out)
+    assert everything_in_redis() == expected
+    assert ranking._patient().get(ranking.NEXT) is None
+
+
+def test_sales_made_between_the_pieces_are_in(
+    pump: PumpAll, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sell_this_and_that(now)
+    pump()
+    monkeypatch.setattr(ranking, "BATCH", 2)
+    numbers = itertools.count()
+
+    def meanwhile() -> None:
+        if (number := next(numbers)) < 5:
+            put_order({"b-1": 1, "b-6": 2}, customer_id=f"{'az'[number % 2]}-{number}", at=now)
+            if number % 2:
+                next(iter(Order.scan())).delete()  # now and then the very order behind which it goes on
+            pump()
+
+    _done, pieces = in_pieces(meanwhile)
+
+    assert pieces >= 8
+    assert copies_sold() == {book: copies for book, copies in copies_bought().items() if book != "b-5"}
+
+
+def test_a_piece_that_was_killed_counts_no_old_order_twice(
+    now: datetime, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More was filled in than the checkpoint knows of: Redis knows better."""
+    for number in range(7):
+        put_order({"b-1": 1}, at=now - timedelta(days=settings.COUNTED_SALES_DAYS + 10 + number))
+    monkeypatch.setattr(ranking, "BATCH", 2)
+    first = services.rebuild(progress=lambda _more: None, until=lambda: True)
+    services.rebuild(progress=lambda _more: None, resume=first, until=lambda: True)  # its answer is lost
+
+    done = services.rebuild(progress=lambda _more: None, resume=first)
+
+    assert done.orders == 7
+    assert copies_sold() == {"b-1": 7}
+    assert services.rebuild(progress=lambda _more: None, resume=first).finished  # so was that answer
+    assert copies_sold() == {"b-1": 7}
+
+
+def test_a_generation_that_takes_too_long_is_given_up(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking, "FILLING_SECONDS", 1)
+    put_order({"b-1": 1}, at=now)
+    first = services.rebuild(progress=lambda _more: None, until=lambda: True)
+    time.sleep(1.1)
+    with pytest.raises(ranking.SupersededError):
+        services.rebuild(progress=lambda _more: None, resume=first)
+    rebuild()
+    assert copies_sold() == {"b-1": 1}
+
+
 def test_what_a_broken_off_rebuild_left_is_never_counted_by_the_next(
     pump: PumpAll, now: datetime, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_order({"b-1": 3}, at=now - timedelta(days=settings.COUNTED_SALES_DAYS + 10))  # it gets no record
     broken_off = ranking.begin_generation()
-    ranking.fill(broken_off, services._sales(services.Rebuilt()))
+    ranking.fill(broken_off, sales())
 
     with monkeypatch.context() as patch:
         patch.setattr(ranking, "remove_other_generations", lambda: None)  # Redis went away between
@@ -331,7 +447,7 @@ def test_clearing_up_touches_no_rebuild_that_begins_meanwhile(
     def begin_another(client: redis.Redis, *args: Any, **options: Any) -> Any:
         monkeypatch.setattr(redis.Redis, "scan_iter", scan_iter)
         begun.append(ranking.begin_generation())
-        ranking.fill(begun[0], services._sales(services.Rebuilt()))
+        ranking.fill(begun[0], sales())
         return scan_iter(client, *args, **options)
 
     monkeypatch.setattr(redis.Redis, "scan_iter", begin_another)
