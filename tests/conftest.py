@@ -16,12 +16,16 @@ SHARE_A_SHOP = (
 
 
 class OneWorkerAShop(LoadScopeScheduling):
-    """Gives the tests that share a shop to one worker, before all others; each other test goes its own way.
+    """Gives the tests that share a shop to one worker, before all others, and so the unit tests of a file.
+
+    Each other test goes its own way.
 
     xdist's own groups do not work with pytest 9.2, which no longer reads the names they are written into.
     """
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith("tests/unit/"):
+            return nodeid.partition("::")[0]  # what one of them has made, the next may use
         return next((folder for folder in SHARE_A_SHOP if nodeid.startswith(folder)), nodeid)
 
 
