@@ -1,9 +1,11 @@
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,12 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from pynamodb.exceptions import TransactWriteError
 
-from catalog import loading, selectors, services
+from bookstore import aws
+from catalog import csv_import, importing, loading, selectors, services
 from catalog.drafts import check_facts
 from catalog.loading import Draft, load_books
 from catalog.models import Book, Category, Contribution, Unique
+from tests.factories import book
 
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
 SHELVES = ("Novels", "Poetry", "How To ...", "Essays, Letters & Speeches")
@@ -132,7 +136,7 @@ def test_a_category_that_is_there_keeps_its_name_and_place(csv_of):
 
 
 def test_a_killed_import_is_whole_as_far_as_it_came_and_goes_on(csv_of, wire):
-    path = csv_of(*(row(number) for number in range(4000)))
+    path = csv_of(*(row(number) for number in range(1500)))
     before = len(wire.dynamodb.requests)
     process = subprocess.Popen(
         [sys.executable, "manage.py", "import_books", str(path), "--mapping", "gutenberg"],
@@ -147,14 +151,14 @@ def test_a_killed_import_is_whole_as_far_as_it_came_and_goes_on(csv_of, wire):
     process.send_signal(signal.SIGKILL)
     process.wait()
     half = stored()
-    assert 0 < len(half) < 4000
+    assert 0 < len(half) < 1500
     contributed = {entry.book_id for entry in Contribution.scan(consistent_read=True)}
     assert contributed == half.keys()  # no book without its author, no author without the book
     code, out, _err = run(path)
     assert code == 0
-    assert f"{4000 - len(half)} books added, {len(half)} already there" in out
-    assert len(stored()) == 4000
-    assert sum(each.count for each in selectors.categories()) == 4000
+    assert f"{1500 - len(half)} books added, {len(half)} already there" in out
+    assert len(stored()) == 1500
+    assert sum(each.count for each in selectors.categories()) == 1500
 
 
 @pytest.mark.parametrize(
@@ -183,7 +187,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence_and_nothing_is_loaded(
 def test_a_store_that_is_away_is_one_sentence_that_says_how_to_go_on(csv_of, wire, monkeypatch):
     monkeypatch.setattr(loading.patience.time, "sleep", lambda _: None)
     path = csv_of(row(1))
-    monkeypatch.setattr("catalog.management.commands.import_books.Shelves", _NoShelves)
+    monkeypatch.setattr("catalog.importing.Shelves", _NoShelves)
     with wire.dynamodb.refuse(), pytest.raises(CommandError, match="goes on where it was"):
         run(path)
 
@@ -199,7 +203,7 @@ def test_stopping_an_import_says_how_to_go_on(csv_of, monkeypatch):
     def stopped(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("catalog.management.commands.import_books.load_books", stopped)
+    monkeypatch.setattr("catalog.importing.load_books", stopped)
     with pytest.raises(CommandError, match="Stopped") as caught:
         run(csv_of(row(1)))
     assert caught.value.returncode == 130
@@ -237,6 +241,74 @@ def test_the_predecessors_books_are_imported(tmp_path):
     book = selectors.get_book("uuid-1")
     assert (book.availability, float(book.rating), book.cover) == ("sold_out", 4.0, None)
     assert selectors.get_category("cookbooks").count == 1
+
+
+# --- In pieces, and from S3 ---------------------------------------------------------------------------------
+
+
+def imported(source, now, **how):
+    """Return what an import came to, and each refused line."""
+    told = []
+    with csv_import.open_file(source, csv_import.read_mapping("gutenberg")) as file:
+        done = importing.import_books(
+            file, at=now, on_rows=lambda _: None, refuse=lambda line, _reason: told.append(line), **how
+        )
+    return done, told
+
+
+def contents():
+    """The books as they are stored, but for when."""
+    return {key: (book.name, book.category, book.author) for key, book in stored().items()}
+
+
+def test_in_pieces_a_file_comes_to_the_same_as_in_one_go(csv_of, now):
+    rows = [row(number) for number in range(250)]
+    rows[30] = row(30, title="")
+    rows[130] = row(7, title="Another with the number of a book two pieces earlier")
+    path = csv_of(*rows)
+    whole, told = imported(path, now)
+    expected, shelved = contents(), {each.slug: each.count for each in selectors.categories()}
+    assert (whole.added, whole.refused) == (248, 2)
+    for table in (Book, Category, Contribution):
+        for item in table.scan():
+            item.delete()
+    selectors.forget_categories()
+
+    done, retold = imported(path, now, until=lambda: True)
+    pieces = 1
+    while not done.finished:
+        staff = book("Put in Between", book_id=f"pg-{300 + pieces}", category="novels")
+        kept = importing.Imported(**json.loads(json.dumps(asdict(done))))
+        done, more = imported(path, now, resume=kept, until=lambda: True)
+        retold += more
+        pieces += 1
+        staff.delete()
+        services.recount_categories(["novels"])
+    assert pieces == 4
+    assert done == whole
+    assert retold == told
+    assert contents() == expected
+    selectors.forget_categories()
+    assert {each.slug: each.count for each in selectors.categories()} == shelved
+
+
+def test_another_file_is_not_gone_on_with(csv_of, now):
+    done, _told = imported(csv_of(*(row(number) for number in range(150))), now, until=lambda: True)
+    with pytest.raises(csv_import.ImportFileError, match="has changed since"):
+        imported(csv_of(row(1)), now, resume=done)
+
+
+def test_a_file_in_a_bucket_is_imported(csv_of):
+    aws.s3().upload_file(str(csv_of(row(1), row(2))), settings.COVERS_BUCKET, "imports/books.csv")
+    code, out, _err = run(f"s3://{settings.COVERS_BUCKET}/imports/books.csv")
+    assert (code, stored().keys()) == (0, {"pg-1", "pg-2"})
+    assert "2 rows: 2 books added" in out
+
+
+def test_a_file_that_is_in_no_bucket_is_one_sentence(csv_of):
+    with pytest.raises(CommandError, match=r"^s3://nowhere/books.csv cannot be read: ") as caught:
+        run("s3://nowhere/books.csv")
+    assert "\n" not in str(caught.value)
 
 
 # --- The loading path itself -------------------------------------------------------------------------------

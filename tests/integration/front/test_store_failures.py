@@ -22,6 +22,7 @@ from catalog.errors import BookNotFoundError
 from catalog.models import Book
 
 PATIENCE_SECONDS = 5
+READERS = 16  # at once; each may wait for a time-out
 
 # What needs nothing from DynamoDB, and so answers as ever.
 WITHOUT_STORE = {
@@ -76,7 +77,7 @@ def complaints(answers):
 
 @pytest.mark.parametrize("fault", ["refuse", "stall"])
 def test_every_page_a_reader_opens_says_so_in_time(shop, reader, wire, fault):
-    with getattr(wire.dynamodb, fault)(), ThreadPoolExecutor(8) as readers:
+    with getattr(wire.dynamodb, fault)(), ThreadPoolExecutor(READERS) as readers:
         answers = list(readers.map(lambda address: asked(reader, address), shop.addresses()))
     assert complaints(answers) == []
     needs_store = [
@@ -89,7 +90,7 @@ def test_every_page_a_reader_opens_says_so_in_time(shop, reader, wire, fault):
 
 @pytest.mark.parametrize("fault", ["refuse", "stall"])
 def test_every_page_a_stranger_opens_says_so_in_time(shop, stranger, wire, fault):
-    with getattr(wire.dynamodb, fault)(), ThreadPoolExecutor(8) as readers:
+    with getattr(wire.dynamodb, fault)(), ThreadPoolExecutor(READERS) as readers:
         answers = list(readers.map(lambda address: asked(stranger, address), shop.addresses()))
     assert complaints(answers) == []
     unavailable = {address.name for address, response, _ in answers if response.status_code == 503}
@@ -123,7 +124,7 @@ def test_categories_that_were_read_before_do_while_the_store_is_away(shop, stran
 def test_every_form_says_so_in_time(shop, reader, wire, fault):
     form = {"bookId": shop.samples[""]["book_id"], "quantity": "1", "price": "7.99", "sure": "on"}
     addresses = [each for each in shop.addresses() if not each.is_webhook]
-    with getattr(wire.dynamodb, fault)(), ThreadPoolExecutor(8) as readers:
+    with getattr(wire.dynamodb, fault)(), ThreadPoolExecutor(READERS) as readers:
         answers = list(readers.map(lambda address: asked(reader, address, "post", data=form), addresses))
     assert complaints(answers) == []
     done = [address.path for address, response, _ in answers if response.status_code not in (503, 405)]
