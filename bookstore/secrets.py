@@ -41,7 +41,9 @@ def _read(names: list[str]) -> dict[str, str]:
     try:
         answer = client.batch_get_secret_value(SecretIdList=names)
     except (BotoCoreError, ClientError) as error:
-        raise SecretsError(f"Secrets Manager does not give the secrets ({', '.join(names)}): {error}") from error
+        raise SecretsError(
+            f"Secrets Manager does not give the secrets ({', '.join(names)}): {error}"
+        ) from error
     finally:
         client.close()
     if refused := answer.get("Errors", []):

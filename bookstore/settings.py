@@ -117,7 +117,7 @@ if PAYMENT_PROVIDER == "demonstration":
             f"not so {', '.join(foreign)}."
         )
 if EDGE_SECRET_BEFORE and not EDGE_SECRET:
-    mistakes["EDGE_SECRET"] = "Is missing beside EDGE_SECRET_BEFORE: nothing would be asked for."
+    mistakes["EDGE_SECRET"] = "Is missing beside EDGE_SECRET_BEFORE: nothing would be asked for."  # noqa: S105 - no secret
 if REDIS_PASSWORD and not (REDIS_URL or "").startswith("rediss://"):
     mistakes["REDIS_URL"] = "Has to begin with rediss://: REDIS_PASSWORD would travel in clear."
 if mistakes:

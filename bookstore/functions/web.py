@@ -26,7 +26,6 @@ django.setup()
 
 from django.conf import settings  # noqa: E402 - the secrets are in the environment from here on
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
-
 from django.urls import get_resolver  # noqa: E402
 from zappa.handler import LambdaHandler  # noqa: E402
 
@@ -74,7 +73,9 @@ def _start() -> LambdaHandler:
     """Load what the first page would have to wait for, in the order in which it is needed."""
     stage = os.environ["STAGE"]
     zappa = LambdaHandler()
-    os.environ["STAGE"] = stage  # where Zappa has put its own stage's name, for which Django's is another word
+    os.environ["STAGE"] = (
+        stage  # where Zappa has put its own stage's name, for which Django's is another word
+    )
     logging.getLogger("zappa").setLevel(logging.WARNING)  # its lines name the client and the whole address
     logging.getLogger().setLevel(settings.LOG_LEVEL)
     get_resolver().url_patterns  # noqa: B018 - imports every view
@@ -114,7 +115,9 @@ def _headers_of(event: Mapping[str, Any]) -> Headers:
     Names with an underscore are left out: Django could not tell ``X_Edge`` from ``X-Edge``.
     """
     found: Headers = {}
-    several = event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()}
+    several = event.get("multiValueHeaders") or {
+        name: [value] for name, value in (event.get("headers") or {}).items()
+    }
     for name, values in several.items():
         if "_" not in name:
             found.setdefault(name.lower(), []).extend(values)
@@ -169,7 +172,9 @@ def client_address(event: Mapping[str, Any], headers: Headers) -> str:
     What a client sends as ``X-Forwarded-For`` stays to the left of what the forwarders append.
     """
     if settings.EDGE_SECRET:
-        chain = [address.strip() for value in headers.get("x-forwarded-for", []) for address in value.split(",")]
+        chain = [
+            address.strip() for value in headers.get("x-forwarded-for", []) for address in value.split(",")
+        ]
         if len(chain) >= FORWARDERS and _is_address(chain[-FORWARDERS]):
             return chain[-FORWARDERS]
     peer = str((event["requestContext"].get("identity") or {}).get("sourceIp") or "")

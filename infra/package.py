@@ -1,0 +1,306 @@
+"""The package that all three functions run: built in a copy, compiled, weighed.
+
+The copy holds the project's runtime files alone, beside an environment installed for the machine
+that the functions run on, whatever this one is. Zappa stamps every file of its zip with the year
+1980, so that Python would take all bytecode for stale and compile everything at each cold start;
+here it is compiled so that nobody asks (unchecked hashes), which is wrong anywhere but in a copy.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.errors import DeploymentError
+from infra.place import say
+
+ROOT = Path(__file__).resolve().parent.parent
+MEGABYTE = 1_000_000
+MOST_UNZIPPED = 95 * MEGABYTE
+MOST_ZIPPED = 34 * MEGABYTE
+
+# What the functions run of the project, and what of it only development has.
+PROJECT = ("bookstore", "catalog", "cart", "orders", "leaderboard", "templates")
+NOT_OF_IT = ("__pycache__", "devstack", "sample", "load_sample.py", "load_sample_orders.py")
+
+# Requirements of requirements that no function imports: Zappa's own tools, what opensearch-py only
+# needs to speak gRPC, and what cffi only needs to compile.
+NOT_SHIPPED = {
+    "argcomplete",
+    "cfn-flip",
+    "click",
+    "colorama",
+    "grpcio",
+    "hjson",
+    "opensearch-protobufs",
+    "pip",
+    "placebo",
+    "protobuf",
+    "pycparser",
+    "python-slugify",
+    "pyyaml",
+    "setuptools",
+    "text-unidecode",
+    "toml",
+    "troposphere",
+    "wheel",
+}
+# Botocore describes four hundred services; these are spoken to.
+SERVICES = {
+    "cognito-idp",
+    "dynamodb",
+    "dynamodbstreams",
+    "lambda",
+    "s3",
+    "secretsmanager",
+    "ses",
+    "sesv2",
+    "sqs",
+    "sts",
+}
+NO_WEB_FUNCTION_CARRIES = {"PIL", "pillow.libs", "cv2", "wand"}  # image libraries
+
+# The names under which `uv` knows the machines of Lambda's Python 3.12 and newer (Amazon Linux 2023).
+PLATFORMS = {"x86_64": "x86_64-manylinux_2_34", "arm64": "aarch64-manylinux_2_34"}
+
+_SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|API_KEY|PRIVATE", re.IGNORECASE)
+_SECRET_SHAPE = re.compile(
+    rb"\bA(?:KIA|SIA)[0-9A-Z]{16}\b|-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}"
+)
+_SECRET_FILE = re.compile(r"(?:^|/)(?:\.env[^/]*|env|[^/]*\.(?:key|p12|pfx)|credentials)$")
+_SHORTEST_SECRET = 12  # characters; "test" stands in many files
+
+
+@dataclass(frozen=True)
+class Package:
+    """What was built. ``static`` holds the files that go to the bucket, under their hashed names."""
+
+    path: Path
+    static: Path
+    zipped: int  # bytes
+    unzipped: int  # bytes
+    weights: Mapping[str, tuple[int, int]]  # by top-level name: bytes unzipped and zipped
+
+
+def build(
+    *, stage: str, settings: Path = ROOT / "zappa_settings.json", folder: Path | None = None
+) -> Package:
+    """Build a stage's package in ``.deploy/<stage>/``, anew each time, and print what each part weighs.
+
+    Raises ``DeploymentError`` when it is too heavy, holds a secret, or cannot be built.
+    """
+    folder = folder or ROOT / ".deploy" / stage
+    chosen = settings_of(stage, settings)
+    _check_python(str(chosen["runtime"]))
+    copy = folder / "package"
+    if copy.exists():
+        shutil.rmtree(copy)
+    project, environment = copy / "shop", copy / "environment"
+    site_packages = environment / "lib" / f"python{_minor()}" / "site-packages"
+    _install(site_packages, architecture=str(chosen["architecture"]))
+    _copy_project(project)
+    static = _collect_static(project, folder / "static")
+    _compile(project, site_packages)
+    path = folder / "package.zip"
+    _zip(project, environment, stage=stage, settings=settings, to=path)
+    package = weigh(path, static=static)
+    report(package)
+    check(package, secrets=known_secrets())
+    return package
+
+
+def settings_of(stage: str, path: Path = ROOT / "zappa_settings.json") -> dict[str, Any]:
+    """Return a stage's Zappa settings with those that it extends, as Zappa reads them."""
+    stages = json.loads(path.read_text())
+    if stage not in stages:
+        raise DeploymentError(f"{path.name} has no stage {stage!r}, only {', '.join(sorted(stages))}.")
+    own = stages[stage]
+    return (settings_of(own["extends"], path) if "extends" in own else {}) | own
+
+
+def weigh(path: Path, *, static: Path) -> Package:
+    """Weigh a zip, as a whole and by what stands at its top."""
+    unzipped: Counter[str] = Counter()
+    zipped: Counter[str] = Counter()
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            top = entry.filename.partition("/")[0]
+            unzipped[top] += entry.file_size
+            zipped[top] += entry.compress_size
+    weights = {name: (unzipped[name], zipped[name]) for name, _ in unzipped.most_common()}
+    return Package(path, static, path.stat().st_size, unzipped.total(), weights)
+
+
+def report(package: Package) -> None:
+    """Print each part's weight, the heaviest first; what is below 100 KB is one line."""
+    heavy = {name: weight for name, weight in package.weights.items() if weight[0] >= MEGABYTE / 10}
+    rest = [weight for name, weight in package.weights.items() if name not in heavy]
+    for name, (unzipped, zipped) in heavy.items():
+        say(f"  {name:<32}{unzipped / MEGABYTE:7.1f} MB {zipped / MEGABYTE:7.1f} MB zipped")
+    say(f"  {f'{len(rest)} others':<32}{sum(each[0] for each in rest) / MEGABYTE:7.1f} MB")
+    say(
+        f"  {'the package':<32}{package.unzipped / MEGABYTE:7.1f} MB {package.zipped / MEGABYTE:7.1f} MB zipped"
+        f"   (at most {MOST_UNZIPPED / MEGABYTE:.0f} and {MOST_ZIPPED / MEGABYTE:.0f})"
+    )
+
+
+def check(package: Package, *, secrets: Iterable[str] = ()) -> None:
+    """Refuse a package that is too heavy, carries an image library, or holds a secret."""
+    if package.unzipped > MOST_UNZIPPED or package.zipped > MOST_ZIPPED:
+        raise DeploymentError(
+            f"The package is too heavy: {package.unzipped / MEGABYTE:.1f} MB, {package.zipped / MEGABYTE:.1f} MB zipped."
+            " The list above says what weighs so much; infra/package.py says what is left out."
+        )
+    if images := NO_WEB_FUNCTION_CARRIES & package.weights.keys():
+        raise DeploymentError(
+            f"The package carries an image library, which no function needs: {', '.join(images)}."
+        )
+    if found := list(secrets_in(package.path, known=secrets)):
+        raise DeploymentError(f"The package holds secrets, so it is not used: {'; '.join(found)}.")
+
+
+def secrets_in(path: Path, *, known: Iterable[str] = ()) -> Iterator[str]:
+    """Name the files of a zip that hold one of the known secrets, or what looks like one."""
+    values = [secret.encode() for secret in known if len(secret) >= _SHORTEST_SECRET]
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if _SECRET_FILE.search(entry.filename):
+                yield f"{entry.filename} is a file of secrets by its name"
+                continue
+            content = archive.read(entry)
+            if any(value in content for value in values):
+                yield f"{entry.filename} holds a secret of this machine's environment"
+            elif entry.filename.partition("/")[0] in {*PROJECT, "zappa_settings.py"} and _SECRET_SHAPE.search(
+                content
+            ):
+                yield f"{entry.filename} holds what looks like a key"
+
+
+def known_secrets() -> set[str]:
+    """Return the values that this machine's environment and its local shop call secret."""
+    told = dict(os.environ)
+    for file in (ROOT / ".devstack" / "env", ROOT / ".env"):
+        if file.is_file():
+            pairs = (line.partition("=") for line in file.read_text().splitlines())
+            told |= {f"{file}:{name}": value.strip("'\"") for name, _, value in pairs}
+    return {value for name, value in told.items() if _SECRET_NAME.search(name) and "/" not in value[:1]}
+
+
+def _minor() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _check_python(runtime: str) -> None:
+    if runtime != f"python{_minor()}":
+        raise DeploymentError(
+            f"The functions run {runtime}, and this is Python {_minor()}, whose bytecode they cannot read:"
+            f" install that version and make the environment anew (`rm -r .venv`, then make PYTHON={runtime} …)."
+        )
+
+
+def _install(site_packages: Path, *, architecture: str) -> None:
+    """Install what the functions import, for their machine and not this one, each file by its hash."""
+    if architecture not in PLATFORMS:
+        raise DeploymentError(f"No architecture of Lambda: {architecture!r}; it has {', '.join(PLATFORMS)}.")
+    site_packages.mkdir(parents=True)
+    wanted = site_packages.parent / "requirements.txt"
+    wanted.write_text("".join(_shipped((ROOT / "requirements" / "production.txt").read_text())))
+    command = [
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--target",
+        str(site_packages),
+        "--no-deps",
+        "--require-hashes",
+    ]
+    command += ["--only-binary", ":all:", "--no-compile-bytecode", "--link-mode", "copy"]
+    command += ["--python-version", _minor(), "--python-platform", PLATFORMS[architecture]]
+    _run(
+        [str(Path(sys.executable).with_name("uv")), *command[1:], "--requirement", str(wanted)],
+        "install the packages",
+    )
+    (site_packages / ".lock").unlink(missing_ok=True)
+    for name in ("botocore", "boto3"):
+        for described in (site_packages / name / "data").iterdir():
+            if described.is_dir() and described.name not in SERVICES:
+                shutil.rmtree(described)
+
+
+def _shipped(requirements: str) -> Iterator[str]:
+    for block in re.split(r"(?m)^(?=[a-zA-Z0-9])", requirements):
+        if block.partition("==")[0].strip() not in NOT_SHIPPED:
+            yield block
+
+
+def _copy_project(project: Path) -> None:
+    for name in PROJECT:
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns(*NOT_OF_IT))
+
+
+def _collect_static(project: Path, static: Path) -> Path:
+    """Collect static files under their hashed names, for the bucket; the package keeps the list of names."""
+    shutil.copytree(ROOT / "static", project / "static")
+    command = [sys.executable, "-B", "-m", "django", "collectstatic", "--no-input", "--verbosity", "0"]
+    environment = {"ENV_FILE": str(ROOT / ".env.example"), "DJANGO_SETTINGS_MODULE": "bookstore.settings"}
+    _run(
+        command,
+        "collect the static files",
+        cwd=project,
+        environment=environment | {"PYTHONPATH": str(project)},
+    )
+    shutil.rmtree(project / "static")
+    if static.exists():
+        shutil.rmtree(static)
+    shutil.move(project / "staticfiles", static)
+    (project / "staticfiles").mkdir()
+    shutil.move(static / "staticfiles.json", project / "staticfiles")
+    return static
+
+
+def _compile(*folders: Path) -> None:
+    command = [sys.executable, "-m", "compileall", "-q", "-f", "-j0", "--invalidation-mode", "unchecked-hash"]
+    for folder in folders:
+        # Tracebacks are to name files as they stand on Lambda.
+        _run([*command, "-s", str(folder), "-p", "/var/task", str(folder)], "compile the package")
+
+
+def _zip(project: Path, environment: Path, *, stage: str, settings: Path, to: Path) -> None:
+    to.unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "zappa.cli",
+        "package",
+        stage,
+        "--settings_file",
+        str(settings),
+        "--output",
+        str(to),
+    ]
+    _run(command, "package the functions", cwd=project, environment={"VIRTUAL_ENV": str(environment)})
+
+
+def _run(
+    command: list[str], doing: str, *, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> None:
+    done = subprocess.run(  # noqa: S603 - the commands are written above
+        command,
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
+        raise DeploymentError(f"Could not {doing}; {Path(command[0]).name} said:\n{last}")
