@@ -112,6 +112,14 @@ def test_another_price_takes_the_place_of_the_order_before(emma, provider):
     assert (states(), stock(emma)) == (["awaiting_payment", "cancelled"], 7)
 
 
+def test_an_order_left_too_long_makes_way_for_the_same_books(emma, provider):
+    """Whoever releases such orders may close its payment at any moment."""
+    old = reserve(total="15.98", at=later(-31))
+    new = reserve(total="15.98")
+    assert (new.order_id != old.order_id, states()) == (True, ["awaiting_payment", "cancelled"])
+    assert (marked(), stock(emma)) == ([new.order_id], 7)
+
+
 def test_another_cart_while_the_provider_is_away_changes_nothing(emma):
     first = reserve(total="15.98")
     fill_cart(b_emma=1)
