@@ -8,8 +8,12 @@ import os
 
 from bookstore.devstack.stores import LOOPBACK, REGION, free_port
 
+# Which stores the tests start: the embedded ones, or the real engines (see engines/).
+REAL_ENGINES = os.environ.get("TEST_STORES") == "real"
+
 AWS_PORT = free_port()
-DYNAMODB_PORT = free_port()  # a proxy in front of the local AWS, for DynamoDB alone
+DYNAMODB_STORE_PORT = free_port() if REAL_ENGINES else AWS_PORT
+DYNAMODB_PORT = free_port()  # a proxy in front of DynamoDB
 COGNITO_PORT = free_port()  # a local AWS of its own, for the user pool (see integration/accounts)
 SEARCH_PORT = free_port()  # proxies as well: the stores themselves stand behind
 REDIS_PORT = free_port()
@@ -33,6 +37,7 @@ os.environ |= {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_ENDPOINT_URL": AWS,
     "AWS_ENDPOINT_URL_DYNAMODB": f"http://{LOOPBACK}:{DYNAMODB_PORT}",
+    "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": f"http://{LOOPBACK}:{DYNAMODB_STORE_PORT}",
     "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": COGNITO,
     "TABLE_PREFIX": "test-",
     "OPENSEARCH_URL": f"http://{LOOPBACK}:{SEARCH_PORT}",

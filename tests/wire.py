@@ -5,12 +5,16 @@ often bytes from the shop follow bytes from the store. A pipeline or a script is
 """
 
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bookstore.devstack.stores import LOOPBACK
+
+_LONGEST_NOTE = 100  # bytes
+_READS = {"GetItem", "BatchGetItem", "Query", "Scan", "DescribeTable", "TransactGetItems"}
 
 
 @dataclass
@@ -34,6 +38,8 @@ class Proxy:
     upstream_port: int
     calls: int = 0
     requests: list[str] = field(default_factory=list)  # what was asked, as far as HTTP headers tell
+    notes: re.Pattern[bytes] | None = None  # what to take down of all that is asked, but for reads
+    noted: set[bytes] = field(default_factory=set)
     _mode: str = "open"  # open, refuse, stall
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _sockets: set[socket.socket] = field(default_factory=set)
@@ -101,20 +107,30 @@ class _Line:
     shop: socket.socket
     store: socket.socket
     answered: bool = True
+    asked: str = ""
+    tail: bytes = b""  # of what went before: a word may come in two pieces
 
     def outward(self) -> None:
         with contextlib.suppress(OSError):
             while data := self.shop.recv(65536):
                 if self.answered:
                     self.answered = False
+                    self.asked = _asked(data)
                     with self.proxy._changed:
                         self.proxy.calls += 1
-                        self.proxy.requests.append(_asked(data))
+                        self.proxy.requests.append(self.asked)
+                self._note(data)
                 with self.proxy._changed:
                     while self.proxy._mode == "stall" and self.shop in self.proxy._sockets:
                         self.proxy._changed.wait()
                 self.store.sendall(data)
         self._close()
+
+    def _note(self, data: bytes) -> None:
+        if self.proxy.notes and self.asked not in _READS:
+            with self.proxy._changed:
+                self.proxy.noted |= set(self.proxy.notes.findall(self.tail + data))
+            self.tail = data[-_LONGEST_NOTE:]
 
     def inward(self) -> None:
         with contextlib.suppress(OSError):

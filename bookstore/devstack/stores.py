@@ -174,7 +174,7 @@ def start_aws(
     process = launch([str(LOCAL_AWS_PYTHON), "-m", "ministack"], log=log, environment=environment)
     address = f"http://{LOOPBACK}:{port}"
     store = Store(
-        "local AWS", process, address, log, answers=lambda: _http_answers(f"{address}/_ministack/health")
+        "local AWS", process, address, log, answers=lambda: answers_http(f"{address}/_ministack/health")
     )
     if wait:
         store.wait()
@@ -189,7 +189,7 @@ def start_search(*, port: int, log: Path | None = None, launch: Launch = launch,
     command += ["-parent-pid", str(os.getpid())]
     address = f"http://{LOOPBACK}:{port}"
     store = Store(
-        "search engine", launch(command, log=log), address, log, answers=lambda: _http_answers(address)
+        "search engine", launch(command, log=log), address, log, answers=lambda: answers_http(address)
     )
     if wait:
         store.wait()
@@ -203,7 +203,7 @@ def start_redis(*, port: int, log: Path | None = None, launch: Launch = launch, 
     """
     command = [_valkey_server(), "--port", str(port), "--bind", LOOPBACK, "--save", "", "--appendonly", "no"]
     address = f"redis://{LOOPBACK}:{port}/0"
-    store = Store("Redis", launch(command, log=log), address, log, answers=lambda: _tcp_answers(port))
+    store = Store("Redis", launch(command, log=log), address, log, answers=lambda: answers_tcp(port))
     if wait:
         store.wait()
     return store
@@ -215,7 +215,8 @@ def _valkey_server() -> str:
     return str(_binary.get_binary_path())
 
 
-def _http_answers(url: str) -> bool:
+def answers_http(url: str) -> bool:
+    """Tell whether anything answers there, be it with an error."""
     try:
         with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - always an http address of this machine
             return True
@@ -225,7 +226,8 @@ def _http_answers(url: str) -> bool:
         return False
 
 
-def _tcp_answers(port: int) -> bool:
+def answers_tcp(port: int) -> bool:
+    """Tell whether anything listens on a port of this machine."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=1):
             return True

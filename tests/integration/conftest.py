@@ -1,13 +1,17 @@
-"""The embedded stores, empty at the start of each test, behind proxies that count and break."""
+"""The stores, embedded or real, empty at the start of each test, behind proxies that count and break."""
 
 import contextlib
 import copy
+import functools
+import json
+import re
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 from django.conf import settings
@@ -18,10 +22,11 @@ from pytest_socket import enable_socket
 from bookstore import aws
 from bookstore.accounts.services import session_for
 from bookstore.devstack import stores as embedded
-from bookstore.dynamodb.tables import all_tables, connection
+from bookstore.dynamodb.tables import Table, all_tables, connection
 from bookstore.streams.pump import Pump
 from catalog import search, selectors
 from tests import settings as ports
+from tests.engines import stores as engines
 from tests.wire import Proxy, Wire
 
 
@@ -29,16 +34,12 @@ from tests.wire import Proxy, Wire
 def wire() -> Iterator[Wire]:
     """Start the stores of this test process and the proxies before them."""
     enable_socket()
-    search_port, redis_port = embedded.free_port(), embedded.free_port()
     with contextlib.ExitStack() as running:
-        for store in (
-            embedded.start_aws(port=ports.AWS_PORT),
-            embedded.start_search(port=search_port),
-            embedded.start_redis(port=redis_port),
-        ):
-            running.callback(store.stop)
+        running.callback(embedded.start_aws(port=ports.AWS_PORT).stop)
+        search_port, redis_port = (_start_engines if ports.REAL_ENGINES else _start_embedded)(running)
+        tables = re.compile(rf'"({ports.TABLE_PREFIX}\w+)"'.encode())
         lines = Wire(
-            dynamodb=Proxy(ports.DYNAMODB_PORT, ports.AWS_PORT),
+            dynamodb=Proxy(ports.DYNAMODB_PORT, ports.DYNAMODB_STORE_PORT, notes=tables),
             opensearch=Proxy(ports.SEARCH_PORT, search_port),
             redis=Proxy(ports.REDIS_PORT, redis_port),
         )
@@ -47,45 +48,111 @@ def wire() -> Iterator[Wire]:
         yield lines
 
 
+def _start_embedded(running: contextlib.ExitStack) -> tuple[int, int]:
+    """Start search and Redis and return their ports; DynamoDB is the local AWS's own."""
+    search_port, redis_port = embedded.free_port(), embedded.free_port()
+    running.callback(embedded.start_search(port=search_port).stop)
+    running.callback(embedded.start_redis(port=redis_port).stop)
+    return search_port, redis_port
+
+
+def _start_engines(running: contextlib.ExitStack) -> tuple[int, int]:
+    """Start the real DynamoDB, search and Redis, and return the ports of the latter two."""
+    search_port, redis_port = engines.search_port(), embedded.free_port()
+    running.callback(engines.start_dynamodb(port=ports.DYNAMODB_STORE_PORT).stop)
+    running.enter_context(engines.search(port=search_port))
+    running.callback(engines.start_redis(port=redis_port).stop)
+    return search_port, redis_port
+
+
 @pytest.fixture(autouse=True)
 def empty_stores(wire: Wire) -> None:
     """Give each test empty tables, an empty bucket, queue and index, and cold caches."""
+    template = _template()
     reset = urllib.request.Request(f"{settings.AWS_ENDPOINT_URL}/_ministack/reset", method="POST")
     with urllib.request.urlopen(reset, timeout=30):
         pass
-    _create_tables()
-    aws.s3().create_bucket(
-        Bucket=settings.COVERS_BUCKET,
-        CreateBucketConfiguration={"LocationConstraint": settings.AWS_REGION},  # type: ignore[typeddict-item]
-    )
-    aws.sqs().create_queue(QueueName=settings.DEAD_LETTER_QUEUE_URL.rpartition("/")[2])
+    # One request makes all: apart they took longer than most tests.
+    _cloudformation().create_stack(StackName="shop", TemplateBody=template)
+    made = _cloudformation().get_waiter("stack_create_complete")
+    made.wait(StackName="shop", WaiterConfig={"Delay": 1})
+    if ports.REAL_ENGINES:
+        _make_tables_anew(wire.dynamodb)
     cache.clear()
-    search.forget_everything()
-    search.create_index()
+    if wire.opensearch.calls != _asked_of_search.get("until now"):
+        search.forget_everything()
+        search.create_index()
+        _asked_of_search["until now"] = wire.opensearch.calls
     selectors.forget_categories()
 
 
-_creations: list[tuple[str, dict[str, Any]]] = []  # the requests that make the tables
+_asked_of_search: dict[str, int] = {}  # how many requests there had been when the index was last made
 
 
-def _create_tables() -> None:
-    """Create every table; from the second time on without asking first, a third of the requests."""
-    shared = connection()
-    for operation, arguments in _creations:
-        shared.dispatch(operation, arguments)
-    if _creations:
-        return
+@functools.cache
+def _cloudformation() -> Any:
+    return aws.session().client("cloudformation")
+
+
+@functools.cache
+def _template() -> str:
+    """Say in CloudFormation's words what the tables' models ask of DynamoDB, and name bucket and queue.
+
+    Expiry is left out: the local CloudFormation knows none, and no test waits for it.
+    """
+    resources = {
+        "Covers": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": settings.COVERS_BUCKET}},
+        "DeadLetters": {
+            "Type": "AWS::SQS::Queue",
+            "Properties": {"QueueName": settings.DEAD_LETTER_QUEUE_URL.rpartition("/")[2]},
+        },
+    }
+    for arguments in () if ports.REAL_ENGINES else _tables().values():
+        properties = copy.deepcopy(arguments)
+        properties.get("StreamSpecification", {}).pop("StreamEnabled", None)
+        resources[f"Table{len(resources)}"] = {"Type": "AWS::DynamoDB::Table", "Properties": properties}
+    return json.dumps({"Resources": resources})
+
+
+@functools.cache
+def _tables() -> dict[str, dict[str, Any]]:
+    """Return the request that makes each table, by its name, without sending any."""
+    requests: dict[str, dict[str, Any]] = {}
 
     def recorded(operation: str, arguments: dict[str, Any]) -> Any:
-        if operation != "DescribeTable":
-            _creations.append((operation, copy.deepcopy(arguments)))
-        return dispatch(operation, arguments)
+        if operation == "CreateTable":
+            requests[arguments["TableName"]] = arguments
+        return {}
 
-    dispatch = shared.dispatch
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(shared, "dispatch", recorded)
+        patched.setattr(Table, "exists", lambda: False)
+        patched.setattr(connection(), "dispatch", recorded)
         for table in all_tables():
             table.create_table()
+    return requests
+
+
+def _make_tables_anew(line: Proxy) -> None:
+    """Make those tables anew that were written to: DynamoDB Local takes some 20 ms for each."""
+    client = _patient_dynamodb()
+    made_before = set(client.list_tables()["TableNames"])
+    for name, request in _tables().items():
+        touched = name.encode() in line.noted
+        if touched and name in made_before:
+            client.delete_table(TableName=name)
+        if touched or name not in made_before:
+            client.create_table(**request)
+    line.noted.clear()
+
+
+@functools.cache
+def _patient_dynamodb() -> Any:
+    """Return a client that leads past the proxy and waits for an engine that has only just started."""
+    return aws.session().client(
+        "dynamodb",
+        endpoint_url=f"http://{embedded.LOOPBACK}:{ports.DYNAMODB_STORE_PORT}",
+        config=Config(read_timeout=60, retries={"total_max_attempts": 1}),
+    )
 
 
 @pytest.fixture
