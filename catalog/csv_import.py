@@ -13,9 +13,11 @@ A *mapping* is a TOML file with a table for each thing that is said about a book
 =============  =====================================================================
 """
 
+import contextlib
 import csv
 import hashlib
 import re
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,8 +26,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import S3TransferFailedError
+from botocore.exceptions import BotoCoreError, ClientError
 from django.utils.translation import gettext as _
 
+from bookstore import aws
 from catalog import keys
 from catalog.drafts import (
     FACTS,
@@ -141,6 +146,7 @@ def _rule(name: str, target: str, told: Any) -> Rule:
 class BookFile:
     """A CSV file that has been looked through once: readable to its end, with the columns asked for."""
 
+    name: str  # as it was asked for
     path: Path
     rules: MappingRules
     encoding: str
@@ -160,29 +166,50 @@ class BookFile:
                 yield _row(line, {column: cells[place] for column, place in columns.items()}, self.rules)
 
 
-def open_file(path: Path, rules: MappingRules, *, encoding: str = ENCODING) -> BookFile:
+@contextlib.contextmanager
+def open_file(source: str | Path, rules: MappingRules, *, encoding: str = ENCODING) -> Iterator[BookFile]:
     """Look through a CSV file, so that nothing is loaded out of one that cannot be read.
 
-    Raises ``ImportFileError``.
+    ``source`` is a path or ``s3://bucket/key``, which is fetched into a file that goes at the
+    end of the block. Raises ``ImportFileError``.
     """
+    with contextlib.ExitStack() as until_read:
+        name = str(source)
+        path = until_read.enter_context(_fetched(name)) if name.startswith("s3://") else Path(source)
+        yield _looked_through(name, path, rules, encoding)
+
+
+@contextlib.contextmanager
+def _fetched(address: str) -> Iterator[Path]:
+    bucket, _slash, key = address.removeprefix("s3://").partition("/")
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        try:
+            aws.s3().download_fileobj(bucket, key, file)
+        except (BotoCoreError, ClientError, S3TransferFailedError) as error:
+            raise ImportFileError(f"{address} cannot be read: {error}.") from None
+        file.flush()
+        yield Path(file.name)
+
+
+def _looked_through(name: str, path: Path, rules: MappingRules, encoding: str) -> BookFile:
     try:
         with path.open(encoding=encoding, newline="") as file:
             header = tuple(cell.strip() for cell in next(csv.reader(file), []))
         rows = sum(1 for _line in _lines(path, encoding))
     except OSError as error:
-        raise ImportFileError(f"{path} cannot be read: {error.strerror}.") from None
+        raise ImportFileError(f"{name} cannot be read: {error.strerror}.") from None
     except LookupError:
         raise ImportFileError(f"There is no encoding called {encoding!r}.") from None
     except UnicodeDecodeError as error:
         raise ImportFileError(
-            f"{path} is not written in {encoding}: {error.reason}; say another with --encoding."
+            f"{name} is not written in {encoding}: {error.reason}; say another with --encoding."
         ) from None
     except csv.Error as error:
-        raise ImportFileError(f"{path} is no CSV file: {error}.") from None
+        raise ImportFileError(f"{name} is no CSV file: {error}.") from None
     wanted = {rule.column for rule in rules.values() if rule.column and not rule.optional}
     if missing := sorted(wanted - set(header)):
-        raise ImportFileError(f"{path} has no column {', '.join(missing)}; the mapping needs it.")
-    return BookFile(path, rules, encoding, header, rows)
+        raise ImportFileError(f"{name} has no column {', '.join(missing)}; the mapping needs it.")
+    return BookFile(name, path, rules, encoding, header, rows)
 
 
 def _lines(path: Path, encoding: str) -> Iterator[tuple[int, list[str] | str]]:

@@ -49,14 +49,14 @@ class Outcome:
     reason: str = ""  # why it was refused: a sentence
 
 
-def load_books(drafts: Iterable[Draft], *, at: datetime) -> Iterator[Outcome]:
+def load_books(drafts: Iterable[Draft], *, at: datetime, seen: set[str] | None = None) -> Iterator[Outcome]:
     """Add books that are not there yet; tell what became of each, batch by batch, in no set order.
 
     A book whose id is taken is left as it is, whatever the draft says. A draft is refused when
-    another book has its ISBN or another draft its id; the others are loaded. Raises the store's
-    errors: run it again, and it goes on.
+    another book has its ISBN or another draft its id; the others are loaded. ``seen`` has the ids
+    of drafts that came before, and gets these. Raises the store's errors: run it again, and it goes on.
     """
-    seen: set[str] = set()
+    seen = set() if seen is None else seen
     for batch in batched(drafts, BOOKS_A_BATCH):
         fresh: list[Draft] = []
         for draft in batch:

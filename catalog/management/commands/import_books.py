@@ -1,9 +1,6 @@
 """Load books from a CSV file."""
 
 from argparse import ArgumentParser
-from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,19 +9,16 @@ from django.utils import timezone
 from pynamodb.exceptions import PynamoDBException
 
 from bookstore.dynamodb.errors import is_transient
-from catalog import services, sitemap
 from catalog.csv_import import (
     ENCODING,
-    BadRow,
     BookFile,
     ImportFileError,
     built_in_mappings,
     open_file,
     read_mapping,
 )
-from catalog.loading import Draft, load_books
+from catalog.importing import Imported, import_books
 from catalog.progress import Progress
-from catalog.shelves import Shelves
 
 
 class Command(BaseCommand):
@@ -34,7 +28,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, metavar="FILE.csv")
+        parser.add_argument("file", metavar="FILE.csv", help="a path, or s3://bucket/key")
         parser.add_argument(
             "--mapping",
             required=True,
@@ -44,11 +38,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            file = open_file(options["file"], read_mapping(options["mapping"]), encoding=options["encoding"])
+            rules = read_mapping(options["mapping"])
+            with open_file(options["file"], rules, encoding=options["encoding"]) as file:
+                done = self._import(file)
         except ImportFileError as error:
             raise CommandError(str(error)) from error
-        try:
-            results = self._load(file)
         except KeyboardInterrupt:
             raise CommandError("Stopped. The same command goes on where it was.", returncode=130) from None
         except (PynamoDBException, BotoCoreError, ClientError) as error:
@@ -58,37 +52,16 @@ class Command(BaseCommand):
                 f"DynamoDB did not answer ({error}). The same command goes on where it was."
             ) from error
         self.stdout.write(
-            f"{file.rows} rows: {results['added']} books added, {results['present']} already there, "
-            f"{results['refused']} refused."
+            f"{done.rows} rows: {done.added} books added, {done.present} already there, "
+            f"{done.refused} refused."
         )
-        if results["refused"]:
+        if done.refused:
             raise SystemExit(1)
 
-    def _load(self, file: BookFile) -> Counter[str]:
-        results: Counter[str] = Counter()
-        shelves = Shelves()
+    def _import(self, file: BookFile) -> Imported:
         with Progress("importing", total=file.rows, unit="books", out=self.stderr) as progress:
 
             def refuse(line: int, reason: str) -> None:
-                results["refused"] += 1
                 progress.say(f"line {line}: {reason}")
 
-            def drafts() -> Iterator[Draft]:
-                for row in file.read():
-                    if isinstance(row, BadRow):
-                        progress.advance()
-                        refuse(row.line, row.reason)
-                    else:
-                        shelves.provide(row.draft.facts.category, name=row.category_name)
-                        yield row.draft
-
-            for outcome in load_books(drafts(), at=timezone.now()):
-                progress.advance()
-                if outcome.result == "refused":
-                    refuse(outcome.reference, outcome.reason)
-                else:
-                    results[outcome.result] += 1
-        services.recount_categories(shelves.met)
-        if results["added"]:
-            sitemap.build()
-        return results
+            return import_books(file, at=timezone.now(), on_rows=progress.advance, refuse=refuse)

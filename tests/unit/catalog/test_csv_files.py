@@ -14,7 +14,8 @@ def rows_of(tmp_path):
     def read(text, mapping="gutenberg", encoding="utf-8-sig"):
         path = tmp_path / "books.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return list(open_file(path, read_mapping(mapping), encoding=encoding).read())
+        with open_file(path, read_mapping(mapping), encoding=encoding) as file:
+            return list(file.read())
 
     return read
 
@@ -198,10 +199,10 @@ def test_an_unknown_mapping_names_those_there_are():
 
 def test_a_file_that_cannot_be_read_is_told_in_one_sentence(tmp_path, rows_of):
     rules = read_mapping("gutenberg")
-    with pytest.raises(ImportFileError, match="No such file"):
-        open_file(tmp_path / "missing.csv", rules)
-    with pytest.raises(ImportFileError, match="Is a directory"):
-        open_file(tmp_path, rules)
+    with pytest.raises(ImportFileError, match="No such file"), open_file(tmp_path / "missing.csv", rules):
+        pass
+    with pytest.raises(ImportFileError, match="Is a directory"), open_file(tmp_path, rules):
+        pass
     with pytest.raises(ImportFileError, match="not written in utf-8-sig"):
         rows_of(HEAD.encode() + "1,Émile,,Novels,\n".encode("latin-1"))
     with pytest.raises(ImportFileError, match="no encoding called"):
