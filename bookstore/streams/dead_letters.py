@@ -5,7 +5,8 @@ A letter names an item, never shows it. A replay therefore projects the item as 
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -17,8 +18,9 @@ from django.conf import settings
 from bookstore import aws
 from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.tables import connection, table_name
+from bookstore.pieces import Until, never
 from bookstore.streams.errors import UnprojectableError
-from bookstore.streams.records import Change, plain_image
+from bookstore.streams.records import Change, key_text, plain_image
 from bookstore.streams.registry import projections_of
 
 if TYPE_CHECKING:
@@ -77,10 +79,20 @@ class DeadLetter:
             raise ValueError(f"not a dead letter: {body[:200]!r}") from error
 
 
+@dataclass
+class Replayed:
+    """What a replay came to, or how far it has come; see ``bookstore.pieces``."""
+
+    replayed: int = 0
+    left: list[str] = field(default_factory=list)  # ids of messages that still cannot be projected
+    finished: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message in the queue; ``letter`` is ``None`` when something else put it there."""
 
+    id: str
     receipt: str
     body: str
     letter: DeadLetter | None
@@ -117,7 +129,12 @@ def take_all() -> list[Message]:
     while batch := _receive():
         found.update((message["MessageId"], message) for message in batch)
     return [
-        Message(receipt=message["ReceiptHandle"], body=message["Body"], letter=_letter_in(message["Body"]))
+        Message(
+            id=message["MessageId"],
+            receipt=message["ReceiptHandle"],
+            body=message["Body"],
+            letter=_letter_in(message["Body"]),
+        )
         for message in found.values()
     ]
 
@@ -145,6 +162,60 @@ def replay(letter: DeadLetter, *, at: datetime) -> Change:
     for projection in projections_of(letter.table):
         projection(change)
     return change
+
+
+def replay_all(
+    *,
+    keys: Collection[str] | None = None,
+    at: datetime,
+    say: Callable[[str], object],
+    complain: Callable[[str], object],
+    resume: Replayed | None = None,
+    until: Until = never,
+) -> Replayed:
+    """Replay every letter that waits, or those of the items with these keys, as ``key_text`` writes them.
+
+    A letter is deleted once its item is projected. What cannot be projected is told to
+    ``complain`` and stays. ``until`` is asked after each letter; ``resume`` passes over those
+    that stayed. Raises botocore's errors when the queue is away.
+    """
+    done = Replayed(resume.replayed, [*resume.left]) if resume else Replayed()
+    messages = take_all()
+    for number, message in enumerate(messages, 1):
+        letter = message.letter
+        unasked = keys is not None and (letter is None or key_text(letter.keys) not in keys)
+        if unasked or message.id in done.left:
+            put_back(message)
+            continue
+        if _replayed(message, at=at, say=say, complain=complain):
+            forget(message)
+            done.replayed += 1
+        else:
+            put_back(message)
+            done.left.append(message.id)
+        if until() and number < len(messages):
+            for untouched in messages[number:]:
+                put_back(untouched)
+            return done
+    done.finished = True
+    return done
+
+
+def _replayed(
+    message: Message, *, at: datetime, say: Callable[[str], object], complain: Callable[[str], object]
+) -> bool:
+    letter = message.letter
+    if letter is None:
+        complain(f"not a dead letter of the projector, left alone: {message.body[:200]}")
+        return False
+    name = f"{letter.table} {key_text(letter.keys)}"
+    try:
+        change = replay(letter, at=at)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the letter stays
+        complain(f"{name}: still not projected: {type(error).__name__}: {error}")
+        return False
+    say(f"{name}: {'projected as it is now' if change.new else 'projected its removal'}")
+    return True
 
 
 def current_change(letter: DeadLetter, *, at: datetime) -> Change:

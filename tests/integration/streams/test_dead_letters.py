@@ -1,6 +1,7 @@
 """From a poisoned record to a repaired view, on the real queue."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from io import StringIO
 from typing import Any
@@ -104,6 +105,30 @@ def test_a_replay_projects_the_item_as_it_is_now(pump: PumpAll, now: datetime) -
 
     assert copies_sold() == {}
     assert in_the_queue() == []
+
+
+def test_a_replay_in_pieces_comes_to_the_same_as_in_one_go(pump: PumpAll, now: datetime) -> None:
+    orders = [put_order({"b-1": 1}, status="lost", at=now) for _ in range(4)]
+    pump()
+    for order in orders[1:]:  # one still makes no sense
+        order.update([Order.status.set("placed"), Order.version.add(1)])
+    complaints: list[str] = []
+
+    def piece(resume: dead_letters.Replayed | None = None) -> dead_letters.Replayed:
+        return dead_letters.replay_all(
+            at=now, say=lambda _: None, complain=complaints.append, resume=resume, until=lambda: True
+        )
+
+    done, pieces = piece(), 1
+    while not done.finished:
+        assert len(in_the_queue()) == 4 - done.replayed  # the untouched ones were put back
+        done, pieces = piece(dead_letters.Replayed(**asdict(done))), pieces + 1
+        assert pieces <= 4
+
+    assert (done.replayed, len(done.left)) == (3, 1)
+    assert copies_sold() == {"b-1": 3}
+    assert [letter.keys["orderId"] for letter in in_the_queue()] == [orders[0].order_id]
+    assert len(complaints) == 1
 
 
 def test_a_replay_of_an_item_that_is_gone_projects_its_removal(pump: PumpAll, now: datetime) -> None:
