@@ -73,7 +73,7 @@ class RequestLog:
                 },
             )
         # Django would say it once more, without the id.
-        response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
+        response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - Django's own mark
         return response
 
 

@@ -12,7 +12,7 @@ from cart.owner import guest_of
 from cart.selectors import cart_of
 
 
-def merge_at_sign_in(sender: object, request: HttpRequest, customer_id: str, **_kwargs: object) -> None:  # noqa: ARG001
+def merge_at_sign_in(sender: object, request: HttpRequest, customer_id: str, **_kwargs: object) -> None:  # noqa: ARG001 - a signal's signature
     """Bring what was gathered before signing in into the customer's cart, and say so once."""
     guest = guest_of(request)
     if guest is None:
@@ -27,12 +27,12 @@ def merge_at_sign_in(sender: object, request: HttpRequest, customer_id: str, **_
         messages.info(request, merged.sentence)
 
 
-def forget(sender: object, customer_id: str, **_kwargs: object) -> None:  # noqa: ARG001
+def forget(sender: object, customer_id: str, **_kwargs: object) -> None:  # noqa: ARG001 - a signal's signature
     """Delete the cart of a customer who asks to be forgotten."""
     services.forget_cart(customer_id=customer_id)
 
 
-def export(sender: object, customer_id: str, **_kwargs: object) -> dict[str, Any]:  # noqa: ARG001
+def export(sender: object, customer_id: str, **_kwargs: object) -> dict[str, Any]:  # noqa: ARG001 - a signal's signature
     """Return the cart for the customer's export."""
     return {
         "cart": [

@@ -65,7 +65,7 @@ class BookFacts:
         """Everybody with a part in the book, authors first."""
         people = zip(ROLES, (self.authors, self.translators, self.illustrators, self.editors), strict=True)
         return [
-            Contributor(name=name, slug=keys.author_slug(name), role=role)  # type: ignore[no-untyped-call]
+            Contributor(name=name, slug=keys.author_slug(name), role=role)  # type: ignore[no-untyped-call]  # PynamoDB's
             for role, names in people
             for name in names
         ]

@@ -25,7 +25,7 @@ def store_cover(name: str, drawing: str) -> None:
     """Put a drawn cover into the bucket; the second time it is replaced by itself."""
     file = ContentFile(drawing.encode(), name=name)
     # What the S3 storage sends as Content-Type.
-    file.content_type = "image/svg+xml"  # type: ignore[attr-defined]
+    file.content_type = "image/svg+xml"  # type: ignore[attr-defined]  # django-storages reads it
     default_storage.save(name, file)
 
 

@@ -210,7 +210,7 @@ class Category(Table):
     description = UnicodeAttribute(default="")
     position = NumberAttribute(default=0)  # in menus, lowest first
     # Books listed; recounted by Query, never added to. It hides Model.count, a scan that nobody needs.
-    count = NumberAttribute(default=0)  # type: ignore[assignment]
+    count = NumberAttribute(default=0)  # type: ignore[assignment]  # hides Model.count, see above
 
     PARTITION = "categories"
 

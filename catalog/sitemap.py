@@ -96,5 +96,5 @@ def _part_name(number: int) -> str:
 
 def _store(name: str, document: bytes) -> None:
     file = ContentFile(document, name=name)
-    file.content_type = "application/xml"  # type: ignore[attr-defined]
+    file.content_type = "application/xml"  # type: ignore[attr-defined]  # django-storages reads it
     default_storage.save(name, file)

@@ -7,17 +7,17 @@ from orders import services
 from orders.selectors import all_orders_of, timeline
 
 
-def may_forget(sender: object, customer_id: str, **_kwargs: object) -> None:  # noqa: ARG001
+def may_forget(sender: object, customer_id: str, **_kwargs: object) -> None:  # noqa: ARG001 - a signal's signature
     """Refuse to have a customer forgotten whose order is under way."""
     services.check_erasable(all_orders_of(customer_id))
 
 
-def forget(sender: object, customer_id: str, at: datetime, **_kwargs: object) -> None:  # noqa: ARG001
+def forget(sender: object, customer_id: str, at: datetime, **_kwargs: object) -> None:  # noqa: ARG001 - a signal's signature
     """Take the person out of the orders of a customer who asks to be forgotten."""
     services.erase_customer(customer_id=customer_id, at=at)
 
 
-def export(sender: object, customer_id: str, **_kwargs: object) -> dict[str, Any]:  # noqa: ARG001
+def export(sender: object, customer_id: str, **_kwargs: object) -> dict[str, Any]:  # noqa: ARG001 - a signal's signature
     """Return the orders for the customer's export."""
     return {
         "orders": [

@@ -167,7 +167,7 @@ class CognitoBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the pa
             _refuse("its nonce is another")
         return claims
 
-    def get_or_create_user(self, access_token: str, id_token: str, payload: Mapping[str, Any]) -> User:  # noqa: ARG002
+    def get_or_create_user(self, access_token: str, id_token: str, payload: Mapping[str, Any]) -> User:  # noqa: ARG002 - the base class's signature
         """Return the customer whom checked claims name, and keep the e-mail address and name.
 
         Everything is in the id token: Cognito's userInfo lacks the groups and would cost a

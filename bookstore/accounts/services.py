@@ -52,7 +52,7 @@ def record_sign_in(*, customer_id: str, email: str, name: str, at: datetime) -> 
                 CustomerItem.first_seen_at.set(CustomerItem.first_seen_at | at),
                 CustomerItem.erased_at.remove(),
             ],
-            condition=CustomerItem.disabled.does_not_exist() | (CustomerItem.disabled == False),  # noqa: E712
+            condition=CustomerItem.disabled.does_not_exist() | (CustomerItem.disabled == False),  # noqa: E712 - PynamoDB makes a condition of it
         )
     except UpdateError as error:
         if not is_condition_failure(error):
@@ -60,7 +60,7 @@ def record_sign_in(*, customer_id: str, email: str, name: str, at: datetime) -> 
         raise AccountDisabledError(_("This account is closed. Please write to us.")) from error
 
 
-def keep_claims(sender: object, request: HttpRequest, user: User, **_kwargs: object) -> None:  # noqa: ARG001
+def keep_claims(sender: object, request: HttpRequest, user: User, **_kwargs: object) -> None:  # noqa: ARG001 - a signal's signature
     """Keep in a new session who signed in: answers Django's ``user_logged_in``."""
     request.session[CLAIMS_KEY] = _claims(user, at=user.checked_at or timezone.now())
 

@@ -45,7 +45,7 @@ class Cloud:
         self._dynamodb = self._client("dynamodb")
 
     def _client(self, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - boto3's stubs type each name apart
-        return self._session.client(name, endpoint_url=self._endpoint, config=self._config)  # type: ignore[call-overload]
+        return self._session.client(name, endpoint_url=self._endpoint, config=self._config)  # type: ignore[call-overload]  # the same
 
     def user_pool(self, *, origin: str, known: Mapping[str, str]) -> dict[str, str]:
         """Make the user pool with its group, its two people, its client and its sign-in page.
@@ -104,12 +104,12 @@ class Cloud:
         }
         if known:
             try:
-                updated = self._cognito.update_user_pool_client(ClientId=known, **told)["UserPoolClient"]  # type: ignore[arg-type]
+                updated = self._cognito.update_user_pool_client(ClientId=known, **told)["UserPoolClient"]  # type: ignore[arg-type]  # a dictionary's values are of many kinds
             except self._cognito.exceptions.ResourceNotFoundException:
                 pass  # it went with its pool
             else:
                 return {"ClientId": updated["ClientId"], "ClientSecret": updated["ClientSecret"]}
-        made = self._cognito.create_user_pool_client(GenerateSecret=True, **told)["UserPoolClient"]  # type: ignore[arg-type]
+        made = self._cognito.create_user_pool_client(GenerateSecret=True, **told)["UserPoolClient"]  # type: ignore[arg-type]  # a dictionary's values are of many kinds
         return {"ClientId": made["ClientId"], "ClientSecret": made["ClientSecret"]}
 
     def _group(self, pool: str) -> None:

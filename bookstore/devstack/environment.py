@@ -65,7 +65,7 @@ def chosen_port() -> int:
     port = int(asked)
     # A browser tries localhost as ::1 first: a stranger there would be taken for the shop.
     if not _is_free(port) or _answers(LOOPBACK, port) or _answers("::1", port):
-        other = port + 1 if port < 65535 else DEFAULT_PORT  # noqa: PLR2004
+        other = port + 1 if port < 65535 else DEFAULT_PORT  # noqa: PLR2004 - the last port there is
         raise BadPortError(
             f"Port {port} is taken by another program: stop that one, or open the shop on another port"
             f" with `make run PORT={other}`."

@@ -124,7 +124,7 @@ class Shop:
         with step("Starting the local AWS, the search engine and Redis"):
             addresses = self._start_stores(ports, logs)
             # boto3 takes as long to be imported as the local AWS takes to start.
-            from bookstore.devstack import cloud  # noqa: PLC0415
+            from bookstore.devstack import cloud  # noqa: PLC0415 - see above
 
             self._wait_for_stores(addresses, ports, logs)
             local_aws = cloud.Cloud(addresses["aws"])

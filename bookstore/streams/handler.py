@@ -83,7 +83,7 @@ def _settle(record: Mapping[str, Any], *, away: set[Projection], bury: bool) -> 
         change = from_record(record)
         _check_table(change.table)
     except UnknownTableError as error:
-        logger.error("stream record %s belongs to no table of this shop", _address(record))  # noqa: TRY400
+        logger.error("stream record %s belongs to no table of this shop", _address(record))  # noqa: TRY400 - the reason is all
         raise _NotSettledError(str(error)) from error
     except MalformedRecordError as error:
         if bury:
