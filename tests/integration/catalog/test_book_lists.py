@@ -40,6 +40,25 @@ def test_pages_forwards_and_backwards_equal_brute_force_in_every_order(shelf, co
         assert backwards == expected
 
 
+def test_pages_are_full_where_a_query_ends_at_its_megabyte_before(shelf, wire):
+    books = shelf(60)
+    for each in books:
+        Book(each.id).update(actions=[Book.author.set("x" * 60_000)])  # 24 of them are more than a megabyte
+    expected = brute_force("title", books)
+    with wire.count() as calls:
+        first = selectors.books_in_category(slug="fiction")
+    assert calls.dynamodb == 2  # it was cut short, and gone on with
+    second = selectors.books_in_category(slug="fiction", after=first.after)
+    third = selectors.books_in_category(slug="fiction", after=second.after)
+    assert [each.id for page in (first, second, third) for each in page.items] == expected
+    assert [len(page.items) for page in (first, second, third)] == [24, 24, 12]
+    again = selectors.books_in_category(slug="fiction", before=third.before)
+    assert [each.id for each in again.items] == expected[24:48]
+    again = selectors.books_in_category(slug="fiction", before=again.before)
+    assert [each.id for each in again.items] == expected[:24]
+    assert again.before is None
+
+
 def test_the_last_page_has_no_page_behind_it(shelf):
     shelf(48)
     first = selectors.books_in_category(slug="fiction")
