@@ -7,9 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, fill_address, pay, sign_in
-
-pytestmark = pytest.mark.xdist_group("browser")
+from tests.browser.conftest import fill_address, pay, sign_in
 
 
 def copies_sold(page: Page, title: str) -> int:
@@ -94,16 +92,6 @@ def test_a_guest_finds_a_book_signs_in_pays_and_rates_it(
     expect(page.locator("input[name=username]")).to_be_visible()
 
 
-def test_the_phone_shows_the_same_shop(visit: Callable[..., Page]) -> None:
-    page = visit(size=PHONE)
-    for path in ("/", "/categories/", "/categories/plays/", "/search/?q=austen", "/bestsellers/", "/cart/"):
-        page.goto(path)
-        sideways = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert sideways <= 0, f"{path} scrolls sideways by {sideways} pixels"
-
-
 def test_a_declined_card_leaves_the_cart_as_it_was(visit: Callable[..., Page]) -> None:
     page = visit()
     page.goto("/search/?q=hamlet")
@@ -118,13 +106,6 @@ def test_a_declined_card_leaves_the_cart_as_it_was(visit: Callable[..., Page]) -
     expect(page.get_by_text(re.compile("declined", re.IGNORECASE)).first).to_be_visible()
     page.goto("/cart/")
     expect(page.get_by_role("main")).to_contain_text("Hamlet")
-
-
-def test_suggestions_come_while_typing(visit: Callable[..., Page]) -> None:
-    page = visit()
-    page.goto("/bestsellers/")
-    page.locator("input[name=q]").first.press_sequentially("dosto", delay=30)
-    expect(page.locator("#suggestions")).to_contain_text("Fyodor Dostoyevsky")
 
 
 def focus_by_tab(page: Page, name: str, *, most: int = 120) -> None:
