@@ -34,7 +34,7 @@ lint-style: .venv/installed
 lint-format: .venv/installed
 	@.venv/bin/ruff format --check .
 lint-types: .venv/installed
-	@ENV_FILE=.env.example .venv/bin/mypy bookstore catalog cart orders leaderboard manage.py
+	@ENV_FILE=.env.example .venv/bin/mypy bookstore catalog cart orders leaderboard benchmarks manage.py requirements/install.py
 lint-rooms: .venv/installed
 	@.venv/bin/lint-imports --no-logo
 lint-templates: .venv/installed
