@@ -7,7 +7,7 @@ real one differ by the environment alone.
 
 import ipaddress
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -50,6 +50,12 @@ def sqs() -> "SQSClient":
 def cognito() -> "CognitoIdentityProviderClient":
     """Return the process's client of the Cognito user pools API."""
     return session().client("cognito-idp", config=_config())
+
+
+@cache
+def functions() -> Any:
+    """Return the process's client of Lambda."""
+    return session().client("lambda", config=_config())
 
 
 def is_loopback(url: str) -> bool:

@@ -151,6 +151,7 @@ INSTALLED_APPS = [
     "mozilla_django_oidc",
     "bookstore.dynamodb",
     "bookstore.streams",
+    "bookstore.tasks",
     "bookstore.accounts",
     *(["bookstore.devstack"] if STAGE in {"development", "test"} else []),
     "catalog",

@@ -27,7 +27,7 @@ django.setup()
 from django.conf import settings  # noqa: E402 - the secrets are in the environment from here on
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
-from zappa.handler import LambdaHandler  # noqa: E402
+from zappa.handler import LambdaHandler  # type: ignore[import-untyped]  # noqa: E402
 
 from bookstore.aws import is_loopback  # noqa: E402
 from bookstore.dynamodb.tables import connection  # noqa: E402
