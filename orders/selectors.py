@@ -96,12 +96,6 @@ def unpaid_order_holding(customer_id: str, book_ids: Collection[str]) -> Order |
     return None
 
 
-def has_bought(customer_id: str, order_id: str, book_id: str) -> bool:
-    """Tell whether a customer's order holds a book, and is paid and neither cancelled nor returned."""
-    order = find_order(customer_id, order_id)
-    return order is not None and holds(order, book_id)
-
-
 def holds(order: Order, book_id: str) -> bool:
     """Tell whether an order made a book the customer's."""
     return order.is_bought and book_id in {line.book_id for line in order.lines}
