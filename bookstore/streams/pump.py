@@ -93,6 +93,10 @@ class Positions:
         """Return the sequence number up to which a shard is settled, ``None`` for a new one."""
         return self._shards.get(stream, {}).get(shard)
 
+    def streams(self) -> set[str]:
+        """Return the ARNs of the streams of which anything is settled."""
+        return set(self._shards)
+
     def remember(self, stream: str, shard: str, position: str) -> None:
         """Note a position, and write them all before returning, as one whole file."""
         self._shards.setdefault(stream, {})[shard] = position
@@ -152,7 +156,7 @@ class _Shard:
 
     @property
     def table(self) -> str:
-        return self.stream.partition(":table/")[2].partition("/")[0]
+        return _table_of(self.stream)
 
 
 class Pump:
@@ -327,7 +331,8 @@ class Pump:
         """Find the streams and their shards anew, and forget those that are no more.
 
         Records that were read and not yet settled stay; iterators are renewed from the
-        positions, which also notices a stream that was emptied by a restart.
+        positions, which also notices a stream that was emptied by a restart. A table that was
+        made anew has a new stream, which is read from its beginning, and that is said.
         """
         found: dict[tuple[str, str], _Shard] = {}
         try:
@@ -344,6 +349,14 @@ class Pump:
         kept: dict[str, set[str]] = {}
         for stream, shard_id in found:
             kept.setdefault(stream, set()).add(shard_id)
+        known = self._positions.streams() | {stream for stream, _ in self._shards}
+        for stream in kept.keys() - known:
+            if _table_of(stream) in map(_table_of, known):
+                logger.warning(
+                    "the table %s was made anew: its new stream is read from the beginning. What the views "
+                    "still hold of the old table goes with rebuild_search and rebuild_leaderboard.",
+                    _table_of(stream),
+                )
         self._positions.keep_only(kept)
         self._shards = found
         self._next_refresh = time.monotonic() + REFRESH_SECONDS
@@ -373,6 +386,10 @@ class Pump:
         if self._away:
             logger.warning("the streams answer again")
         self._away = False
+
+
+def _table_of(stream: str) -> str:
+    return stream.partition(":table/")[2].partition("/")[0]
 
 
 def streams_of_tables() -> list[str]:

@@ -15,6 +15,7 @@ from bookstore.streams.pump import Pump
 from catalog import services as catalogue
 from catalog.selectors import get_book
 from leaderboard import ranking
+from orders.models import Order
 from tests import factories
 from tests.integration.leaderboard.sales import copies_sold, put_order, sell
 from tests.unit.streams.made_records import record, sequence_of
@@ -27,6 +28,25 @@ type PumpAll = Callable[[], int]
 def no_long_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """The local queue is one server: what it does not give at once is not there."""
     monkeypatch.setattr(dead_letters, "LONG_POLL_SECONDS", 0)
+
+
+def test_a_table_made_anew_is_noticed_and_its_new_stream_read(
+    now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading = Pump()
+    put_order({"b-1": 1}, at=now)
+    reading.drain()
+    assert "made anew" not in caplog.text
+
+    Order.delete_table()
+    Order.create_table(wait=True)
+    put_order({"b-2": 1}, at=now)
+
+    assert reading.drain() == 1
+    assert copies_sold() == {"b-1": 1, "b-2": 1}
+    assert caplog.text.count("the table test-Orders was made anew") == 1
+    reading.drain()
+    assert caplog.text.count("made anew") == 1
 
 
 @pytest.mark.parametrize("trouble", ["refuse", "stall"])
