@@ -8,23 +8,18 @@ It takes its addresses from the local shop's environment, talks to a local AWS a
 only listens on this machine.
 """
 
-import argparse
 import base64
 import hashlib
 import hmac
 import html
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from string import Template
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import boto3
@@ -32,11 +27,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from bookstore.aws import is_loopback
+from bookstore.devstack import local_server
+from bookstore.devstack.local_server import LOOPBACK, NotLocalError
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
-LOOPBACK = "127.0.0.1"
 MOST_BODY = 16 * 1024  # bytes; the longest honest form is under 1 KB
 NEEDED = (
     "AWS_ENDPOINT_URL",
@@ -70,10 +66,6 @@ class RefusedError(Exception):
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
         self.field = field
-
-
-class NotLocalError(RuntimeError):
-    """The pages were asked to serve, or to change, more than this machine."""
 
 
 @dataclass(frozen=True)
@@ -195,38 +187,23 @@ def _listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-class Pages(ThreadingHTTPServer):
+class Pages(local_server.LocalServer):
     """The server."""
 
-    daemon_threads = True
+    name = "sign-up"
 
     def __init__(self, *, port: int, pool: Pool, host: str = LOOPBACK) -> None:
-        if host != LOOPBACK:
-            raise NotLocalError(f"These pages listen on {LOOPBACK} alone, not on {host}.")
         self.pool = pool
-        super().__init__((host, port), Desk)
-
-    @property
-    def origin(self) -> str:
-        """The address of the pages."""
-        return f"http://{LOOPBACK}:{self.server_address[1]}"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class's signature
-        """Say in one line what went wrong; a reader who hung up is no news."""
-        error = sys.exception()
-        if not isinstance(error, ConnectionError):
-            _say(f"a request failed: {error!r}")
+        super().__init__(Desk, port=port, host=host)
 
 
-class Desk(BaseHTTPRequestHandler):
+class Desk(local_server.Desk):
     """Answers one request."""
 
     server: Pages
     server_version = "CognitoStandIn"
-    sys_version = ""
-    timeout = 10  # seconds that a request may take to arrive
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - http.server calls it so
         """Show a page."""
         if not self._is_for_us():
             return
@@ -241,7 +218,7 @@ class Desk(BaseHTTPRequestHandler):
         else:
             self._tell(HTTPStatus.NOT_FOUND, NOTHING_HERE)
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - http.server calls it so
         """Do what a form says and go on; or show it again, with a sentence that says why not."""
         if not self._is_for_us() or not self._is_from_us():
             return
@@ -257,9 +234,6 @@ class Desk(BaseHTTPRequestHandler):
             self._show(path, form, error)
         else:
             self._go(onward)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Keep quiet: the pages' addresses carry e-mail addresses."""
 
     def _is_for_us(self) -> bool:
         """Refuse a name that leads to this machine in somebody else's pages (DNS rebinding)."""
@@ -324,21 +298,12 @@ class Desk(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _send(self, status: HTTPStatus, text: str, *, kind: str = "text/html") -> None:
-        body = text.encode()
-        self.send_response(status)
-        for name, value in {
-            "Content-Type": f"{kind}; charset=utf-8",
-            "Content-Length": str(len(body)),
-            "Content-Security-Policy": (
-                "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-            ),
-            "Cache-Control": "no-store",
+        policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        headers = {
+            "Content-Security-Policy": policy,
             "Referrer-Policy": "same-origin",  # with no-referrer a browser says `Origin: null` of these forms too
-            "X-Content-Type-Options": "nosniff",
-        }.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        }
+        self.send(status, text.encode(), f"{kind}; charset=utf-8", headers)
 
 
 def _field(field: Field, form: Mapping[str, str], hint: str, error: RefusedError | None) -> str:
@@ -543,42 +508,15 @@ a { color: var(--accent); }
 """
 
 
-def _say(line: str) -> None:
-    print(f"sign-up: {line}", flush=True)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="cognito_pages",
-        description="A local stand-in for Cognito's sign-up and forgotten-password pages.",
-    )
-    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1; 0 takes a free one")
-    parser.add_argument("--host", default=LOOPBACK, help="only 127.0.0.1 is accepted")
+    parser = local_server.options("A local stand-in for Cognito's sign-up and forgotten-password pages.")
     options = parser.parse_args(arguments)
-    if os.environ.get("STAGE", "development") not in ("development", "test"):
-        _say("these pages do not start outside development.")
-        return 2
-    try:
-        pages = Pages(port=options.port, host=options.host, pool=Pool(os.environ))
-    except (NotLocalError, ValueError) as error:
-        _say(str(error))
-        return 2
-    except OSError as error:
-        _say(f"cannot listen on port {options.port}: {error.strerror}. Choose another with --port.")
-        return 1
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        # shutdown() waits for serve_forever(), which this very thread is running.
-        threading.Thread(target=pages.shutdown).start()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    _say(f"listening on {pages.origin}")
-    with pages:
-        pages.serve_forever(poll_interval=0.1)
-    return 0
+    return local_server.serve(
+        Pages,
+        lambda: Pages(port=options.port, host=options.host, pool=Pool(os.environ)),
+        port=options.port,
+    )
 
 
 if __name__ == "__main__":

@@ -16,11 +16,10 @@ POST   ``/v1/payments/ORDER/refund``  gives the money back; the same key again, 
 GET    ``/pay/SECRET``                the page with the form; its POST pays
 ====== ============================== =====================================================
 
-It imports the standard library alone, so that it starts at once, and it only listens on this
+It stands on the standard library alone, so that it starts at once, and it only listens on this
 machine. Payments and undelivered webhooks survive a restart in the state file.
 """
 
-import argparse
 import contextlib
 import hashlib
 import hmac
@@ -31,7 +30,6 @@ import json
 import os
 import re
 import secrets
-import signal
 import sys
 import threading
 import time
@@ -40,14 +38,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from string import Template
-from types import FrameType
 from typing import Any, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
-LOOPBACK = "127.0.0.1"
+from bookstore.devstack import local_server
+from bookstore.devstack.local_server import LOOPBACK
+
 PAYS = "4242424242424242"
 DECLINED = "4000000000000002"
 SIGNATURE_HEADER = "Payment-Signature"
@@ -64,10 +62,6 @@ class ProviderError(Exception):
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-class NotLocalError(RuntimeError):
-    """The provider was asked to serve more than this machine."""
 
 
 @dataclass
@@ -309,7 +303,9 @@ class Postman(threading.Thread):
             status = self._post(payment.webhook_url, body)
         except (OSError, http.client.HTTPException) as error:
             status = 0
-            _say(f"webhook {delivery.event_id} for order {payment.order_id}: {error.__class__.__name__}")
+            Provider.say(
+                f"webhook {delivery.event_id} for order {payment.order_id}: {error.__class__.__name__}"
+            )
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             self._ledger.delivered(delivery)
         else:
@@ -365,17 +361,14 @@ def _passes_luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-class Provider(ThreadingHTTPServer):
+class Provider(local_server.LocalServer):
     """The server: the API for the shop, the page for the buyer."""
 
-    daemon_threads = True
-    request_queue_size = 128
+    name = "payment provider"
 
     def __init__(
         self, *, port: int, state: Path | None, api_key: str, webhook_secret: str, host: str = LOOPBACK
     ) -> None:
-        if host != LOOPBACK:
-            raise NotLocalError(f"The demonstration provider listens on {LOOPBACK} alone, not on {host}.")
         if not api_key or not webhook_secret:
             raise ValueError(
                 "Set PAYMENT_API_KEY and PAYMENT_WEBHOOK_SECRET: the shop and the provider share them."
@@ -383,13 +376,8 @@ class Provider(ThreadingHTTPServer):
         self.api_key = api_key
         self.ledger = Ledger(state)
         self.postman = Postman(self.ledger, webhook_secret=webhook_secret)
-        super().__init__((host, port), Desk)  # closes what it opened when the port is taken
+        super().__init__(Desk, port=port, host=host)
         self.postman.start()
-
-    @property
-    def origin(self) -> str:
-        """The address that the shop calls."""
-        return f"http://{LOOPBACK}:{self.server_address[1]}"
 
     def server_close(self) -> None:
         """Stop listening and delivering; undelivered webhooks wait in the state file."""
@@ -398,22 +386,14 @@ class Provider(ThreadingHTTPServer):
         if self.postman.is_alive():
             self.postman.join(WEBHOOK_TIMEOUT + 1)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class's signature
-        """Say in one line what went wrong; a buyer who hung up is no news."""
-        error = sys.exception()
-        if not isinstance(error, ConnectionError):
-            _say(f"a request failed: {error!r}")
 
-
-class Desk(BaseHTTPRequestHandler):
+class Desk(local_server.Desk):
     """Answers one request."""
 
     server: Provider
     server_version = "DemonstrationProvider"
-    sys_version = ""
-    timeout = 10  # seconds that a request may take to arrive
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - http.server calls it so
         """Answer a GET."""
         self._answer(
             {
@@ -424,7 +404,7 @@ class Desk(BaseHTTPRequestHandler):
             }
         )
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - http.server calls it so
         """Answer a POST."""
         self._answer(
             {
@@ -434,9 +414,6 @@ class Desk(BaseHTTPRequestHandler):
                 r"/pay/(?P<secret>[^/]+)": self._pay,
             }
         )
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Keep quiet: the pages' addresses are secrets."""
 
     def _answer(self, routes: Mapping[str, Callable[..., None]]) -> None:
         path = urlsplit(self.path).path
@@ -508,7 +485,7 @@ class Desk(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _style(self) -> None:
-        self._send(HTTPStatus.OK, STYLE.encode(), "text/css; charset=utf-8")
+        self.send(HTTPStatus.OK, STYLE.encode(), "text/css; charset=utf-8")
 
     # Bytes in and out.
 
@@ -528,7 +505,7 @@ class Desk(BaseHTTPRequestHandler):
         return wanted
 
     def _json(self, status: HTTPStatus, answer: Mapping[str, Any]) -> None:
-        self._send(status, json.dumps(answer).encode(), "application/json")
+        self.send(status, json.dumps(answer).encode(), "application/json")
 
     def _page(self, status: HTTPStatus, page: str, *, forms_lead_to: str = "") -> None:
         # Chromium holds a form's answer to `form-action` too, and that answer leads back to the shop.
@@ -537,23 +514,7 @@ class Desk(BaseHTTPRequestHandler):
             "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
             f"form-action 'self' {origin}".strip()
         )
-        self._send(status, page.encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy})
-
-    def _send(
-        self, status: HTTPStatus, body: bytes, kind: str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        self.send_response(status)
-        for name, value in {
-            "Content-Type": kind,
-            "Content-Length": str(len(body)),
-            "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            **(headers or {}),
-        }.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        self.send(status, page.encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy})
 
 
 def _refuse_address() -> NoReturn:
@@ -718,48 +679,22 @@ dd { margin: 0; }
 """
 
 
-def _say(line: str) -> None:
-    print(f"payment provider: {line}", flush=True)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="payment_provider", description="The demonstration payment provider."
-    )
-    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1; 0 takes a free one")
+    parser = local_server.options("The demonstration payment provider.")
     parser.add_argument("--state", type=Path, required=True, help="file that keeps the payments")
-    parser.add_argument("--host", default=LOOPBACK, help="only 127.0.0.1 is accepted")
     options = parser.parse_args(arguments)
-    if os.environ.get("STAGE", "development") not in ("development", "test"):
-        _say("this is a demonstration and does not start outside development.")
-        return 2
-    try:
-        provider = Provider(
+    return local_server.serve(
+        Provider,
+        lambda: Provider(
             port=options.port,
             state=options.state,
             host=options.host,
             api_key=os.environ.get("PAYMENT_API_KEY", ""),
             webhook_secret=os.environ.get("PAYMENT_WEBHOOK_SECRET", ""),
-        )
-    except (NotLocalError, ValueError) as error:
-        _say(str(error))
-        return 2
-    except OSError as error:
-        _say(f"cannot listen on port {options.port}: {error.strerror}. Choose another with --port.")
-        return 1
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        # shutdown() waits for serve_forever(), which this very thread is running.
-        threading.Thread(target=provider.shutdown).start()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    _say(f"listening on {provider.origin}")
-    with provider:
-        provider.serve_forever(poll_interval=0.1)
-    return 0
+        ),
+        port=options.port,
+    )
 
 
 if __name__ == "__main__":

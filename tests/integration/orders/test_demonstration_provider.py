@@ -19,7 +19,8 @@ from typing import Any, Self
 
 import pytest
 
-from bookstore.devstack.payment_provider import SIGNATURE_HEADER, NotLocalError, Provider
+from bookstore.devstack.local_server import NotLocalError
+from bookstore.devstack.payment_provider import SIGNATURE_HEADER, Provider
 from bookstore.devstack.stores import LOOPBACK, free_port
 from orders.models import Order
 from orders.payments.base import PaymentRefusedError, PaymentState, PaymentUnavailableError
