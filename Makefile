@@ -52,7 +52,7 @@ reset: .venv/installed ## Forget the local shop: its data, accounts, ports and l
 requirements: .venv/installed ## Resolve the packages anew and write their hashes
 	@sh requirements/compile
 
-bench: $(BOTH) ## Run the benchmarks
+bench: $(BOTH) ## Measure the shop; fail where a figure is missed (keeps benchmarks/results.md)
 	@.venv/bin/python -m benchmarks
 
 # The two environments. The local AWS has one of its own, because it pins its own botocore.
