@@ -54,6 +54,14 @@ _OURS = frozenset(
         "x-request-id",
     }
 )
+_PASSED_ON = (
+    "body",
+    "httpMethod",
+    "isBase64Encoded",
+    "multiValueQueryStringParameters",
+    "path",
+    "queryStringParameters",
+)
 
 
 class Answer(TypedDict, total=False):
@@ -159,10 +167,11 @@ def _as_on_own_origin(event: Mapping[str, Any], headers: Headers, context: objec
     }
     every = kept | {name: [value] for name, value in ours.items()}
     return {
-        **event,
+        # Other keys would lead Zappa to treat it as another kind of event.
+        **{name: event.get(name) for name in _PASSED_ON},
         "headers": {"Host": origin.netloc},  # Zappa looks for it here alone, and by this very name
         "multiValueHeaders": {name.title(): values for name, values in every.items()},
-        "stageVariables": None,  # Zappa would put them into the environment
+        "requestContext": {},
     }
 
 
