@@ -36,17 +36,16 @@ _SHORT_LIVED = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData
 
 @functools.cache
 def java() -> tuple[str, int]:
-    """Return the newest Java of this machine and its version, ``("", 0)`` without any."""
+    """Return JAVA_HOME's Java, or else the newest of this machine, and its version; ``("", 0)`` without any."""
     return max(_javas(), key=lambda found: found[1], default=("", 0))
 
 
 def _javas() -> Iterator[tuple[str, int]]:
-    homes = [Path(os.environ["JAVA_HOME"])] if "JAVA_HOME" in os.environ else []
-    homes += sorted(Path("/usr/lib/jvm").glob("*"))
-    candidates = [home / "bin" / "java" for home in homes]
-    if on_path := shutil.which("java"):
-        candidates.append(Path(on_path))
-    for candidate in dict.fromkeys(each.resolve() for each in candidates if each.exists()):
+    if home := os.environ.get("JAVA_HOME"):
+        candidates = [Path(home, "bin", "java")]
+    else:
+        candidates = [*Path("/usr/lib/jvm").glob("*/bin/java"), Path(shutil.which("java") or "")]
+    for candidate in {each.resolve() for each in candidates if each.is_file()}:
         told = subprocess.run([candidate, "-version"], capture_output=True, text=True, check=False).stderr
         if version := re.search(r'version "(\d+)', told):
             yield str(candidate), int(version[1])
