@@ -1,0 +1,164 @@
+"""The order of a deployment, and of its end. Each step may be repeated, so the whole may be."""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from infra import functions, package, sizes, smoke, static_files, tasks
+from infra.errors import DeploymentError
+from infra.place import EDGE_REGION, TROUBLE, Place, port_of, say
+from infra.stacks import Stacks
+
+# In the order in which they are made. Each may use the outputs of those before it.
+DATA = ("data", "sign-in")
+ALL = ("data", "firewall", "edge", "sign-in", "roles", "site")
+
+
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    say(f"{what} …")
+    started = time.monotonic()
+    yield
+    say(f"  done in {time.monotonic() - started:.0f} s")
+
+
+class Deployment:
+    """One run of the program for one place. ``chosen`` are names and values that somebody gave."""
+
+    def __init__(self, place: Place, chosen: Mapping[str, str]) -> None:
+        self._place = place
+        self._chosen = chosen
+        self._stacks = Stacks(place)
+        self._known: dict[str, str] = {}  # outputs so far
+
+    def run(self) -> str:
+        """Bring the shop to what this folder holds; return its address.
+
+        Raises ``DeploymentError``. The functions are then as they were, whichever step failed.
+        """
+        place = self._place
+        with _step("Building the package"):
+            built = package.build(stage=place.stage, folder=functions.folder(place))
+        with _step("Data"):
+            self._deploy("data")
+        with _step("Edge"):
+            self._firewall()
+            self._edge()
+        with _step("Sign-in"):
+            self._deploy("sign-in")
+            self._copy_client_secret()
+        with _step("Roles"):
+            self._deploy("roles")
+        with _step("Static files"):
+            count = static_files.upload(place, self._known["StaticBucket"], built.static)
+            say(f"  {count} new files; those of earlier versions stay")
+        bucket = self._known["PackagesBucket"]
+        before = functions.versions(place)
+        functions.keep_package(place, bucket, before)
+        key = functions.upload(place, bucket, built.path)
+        try:
+            self._switch(key)
+        except (DeploymentError, *TROUBLE) as error:
+            raise self._rolled_back(before, error) from error
+        return self._known["Origin"]
+
+    def _switch(self, package_key: str) -> None:
+        """Put the new code to work, and look whether it does."""
+        place = self._place
+        with _step("Functions"):
+            variables = functions.environment(place, self._known, self._chosen) | {"PACKAGE": package_key}
+            settings = functions.write_settings(place, self._known, dict.fromkeys(functions.KINDS, variables))
+            address = f"s3://{self._known['PackagesBucket']}/{package_key}"
+            for kind in ("tasks", "projector", ""):  # who writes the views is new before who reads them
+                functions.ship(place, kind, settings, address)
+                say(f"  {functions.name_of(place, kind)} is there")
+            functions.check_callers(place)
+        with _step("Edge, with the API behind it"):
+            self._edge()
+        with _step("Streams, schedules, alarms"):
+            self._deploy("site")
+            functions.check_mappings(place)
+        with _step("Search index"):
+            self._search_index()
+        with _step("A look from outside"):
+            smoke.check(place, self._known)
+
+    def _rolled_back(self, before: Mapping[str, functions.Version], error: Exception) -> DeploymentError:
+        """Bring the functions back; return what to tell."""
+        say(f"Something is wrong: {error}")
+        if not before:
+            return DeploymentError(
+                f"{error}\nThis was the shop's first deployment, so there is no version before to go back to. What was"
+                " made stays, and costs; run the same command again when the cause is mended, or `make undeploy`."
+            )
+        say("Going back to the version before …")
+        try:
+            changed = functions.roll_back(self._place, self._known, before)
+        except (DeploymentError, *TROUBLE) as worse:
+            return DeploymentError(f"{error}\nAnd the version before could not be brought back: {worse}")
+        if not changed:
+            return DeploymentError(
+                f"{error}\nNo function was changed yet: the version before goes on serving."
+            )
+        return DeploymentError(
+            f"{error}\nThe version before serves again ({', '.join(changed)}). Stacks and static files stay as they are"
+            " now, which both versions can work with."
+        )
+
+    def _deploy(self, name: str, more: Mapping[str, str] | None = None, region: str = "") -> None:
+        values = {
+            "Stage": self._place.stage,
+            **self._known,
+            **sizes.of(self._place),
+            **self._chosen,
+            **(more or {}),
+        }
+        self._known |= Stacks(self._place, region).deploy(self._place.stack(name), name, values)
+
+    def _firewall(self) -> None:
+        """Make what CloudFront takes from another region, where the stage wants it."""
+        wanted = {**sizes.of(self._place), **self._chosen}
+        if wanted["Firewall"] == "true":
+            self._deploy("firewall", region=EDGE_REGION)
+        else:
+            self._known["WebAclArn"] = ""
+
+    def _edge(self) -> None:
+        """Make CloudFront, with the API behind it once there is one."""
+        self._deploy("edge", functions.api_address(self._place))
+        if self._place.is_local:
+            self._known["Origin"] = local_origin(self._place, self._known["DistributionDomain"])
+
+    def _search_index(self) -> None:
+        """Make the search index where there is none: search says so by a 503."""
+        origin = self._known["Origin"]
+        if smoke.get(f"{origin}/search/?q={secrets.token_hex(6)}").status == HTTPStatus.SERVICE_UNAVAILABLE:
+            tasks.run(self._place, "rebuild_search")
+
+    def _copy_client_secret(self) -> None:
+        """Put the client's secret, which Cognito drew, where the functions read theirs."""
+        place = self._place
+        client = place.client("cognito-idp").describe_user_pool_client(
+            UserPoolId=self._known["UserPoolId"], ClientId=self._known["ClientId"]
+        )["UserPoolClient"]
+        _keep(place, self._known["SignInSecretArn"], {"COGNITO_CLIENT_SECRET": client["ClientSecret"]})
+
+
+def local_origin(place: Place, domain: str) -> str:
+    """Return where the local AWS serves a distribution."""
+    label = domain.partition(".")[0]
+    return f"http://{label}.cloudfront.localhost:{port_of(place.endpoint)}"
+
+
+def _keep(place: Place, secret: str, wanted: Mapping[str, str]) -> None:
+    """Write a secret where it is another; the second time nothing changes."""
+    client = place.client("secretsmanager")
+    try:
+        there = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
+    except (client.exceptions.ResourceNotFoundException, ValueError):
+        there = {}
+    if any(there.get(name) != value for name, value in wanted.items()):
+        client.put_secret_value(SecretId=secret, SecretString=json.dumps({**there, **wanted}))
