@@ -1,6 +1,6 @@
 # Every verb is one line that calls one program; continuous integration calls the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-browser test-engines lint format reset requirements bench
+.PHONY: help run test test-unit test-integration test-browser test-run test-engines lint format reset requirements bench
 .SUFFIXES:
 
 BOTH := .venv/installed .venv-aws/installed
@@ -22,6 +22,9 @@ test-integration: $(BOTH) ## Pass the tests on the embedded stores
 
 test-browser: $(BOTH) ## Pass the tests in Chromium
 	@.venv/bin/python -m pytest tests/browser
+
+test-run: $(BOTH) ## Pass the tests of `make run` itself, which open whole shops and close them in every way
+	@.venv/bin/python -m pytest --exitfirst tests/run
 
 test-engines: $(BOTH) ## Pass the tests that meet a store again, on DynamoDB Local, OpenSearch and Redis (needs Java, Maven, redis-server)
 	@.venv/bin/python -m tests.engines

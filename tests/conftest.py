@@ -9,10 +9,7 @@ from pytest_socket import disable_socket, enable_socket
 from xdist.scheduler import LoadScopeScheduling
 
 IN_CI = os.environ.get("CI") == "true"
-SHARE_A_SHOP = (
-    "tests/browser/",
-    "tests/integration/devstack/",
-)  # the tests of each open one shop for all of them
+SHARE_A_SHOP = "tests/browser/"  # one shop, which takes a while to open, does for all of them
 
 
 class OneWorkerAShop(LoadScopeScheduling):
@@ -26,7 +23,7 @@ class OneWorkerAShop(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith("tests/unit/"):
             return nodeid.partition("::")[0]  # what one of them has made, the next may use
-        return next((folder for folder in SHARE_A_SHOP if nodeid.startswith(folder)), nodeid)
+        return SHARE_A_SHOP if nodeid.startswith(SHARE_A_SHOP) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -8,10 +8,9 @@ from bookstore.devstack.stores import StoreFailedError
 from tests.engines import stores
 
 # Every test that meets a store is run again on the real engines, and none knows which it meets. Left
-# out are those that open a whole shop, which brings its stores with it, and those of Cognito's own pages.
+# out are those of Cognito's own pages.
 STORE_FACING = (
     "tests/integration",
-    "--ignore=tests/integration/devstack",
     "--ignore=tests/integration/accounts/test_cognito_pages.py",
 )
 
