@@ -749,20 +749,6 @@ def _take_step(step: _Step, *extra: Action) -> bool:
 # What customers do with their orders.
 
 
-def start_payment(*, customer_id: str, order_id: str, return_url: str) -> str:
-    """Return the provider's page for an order that awaits payment; the same one each time.
-
-    Raises ``OrderNotFoundError``, ``TooLateError`` when it no longer does, and
-    ``payments.base.PaymentError``.
-    """
-    order = get_order(customer_id, order_id)
-    if not order.may_be_paid:
-        raise TooLateError(
-            _("This order does not await payment: it is %(state)s.") % {"state": order.label.lower()}
-        )
-    return payments.provider().start(order, return_url)
-
-
 def buy_again(*, customer_id: str, order_id: str, at: datetime) -> AddedBooks:
     """Put an order's books into the cart, as many copies each, as far as they are sold today.
 

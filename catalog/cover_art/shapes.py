@@ -37,26 +37,6 @@ class Box:
         """Return the box with a margin taken off on every side."""
         return Box(self.x + by, self.y + by, self.width - 2 * by, self.height - 2 * by)
 
-    def contains(self, other: "Box") -> bool:
-        """Tell whether the other lies wholly inside, give or take a rounding."""
-        grown = self.inset(-0.1)
-        return (
-            grown.x <= other.x
-            and grown.y <= other.y
-            and other.right <= grown.right
-            and other.bottom <= grown.bottom
-        )
-
-    def overlaps(self, other: "Box") -> bool:
-        """Tell whether the two share more than an edge."""
-        within = self.inset(0.1)
-        return (
-            within.x < other.right
-            and other.x < within.right
-            and within.y < other.bottom
-            and other.y < within.bottom
-        )
-
 
 FULL = Box(0, 0, WIDTH, HEIGHT)
 

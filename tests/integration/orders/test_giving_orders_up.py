@@ -17,7 +17,7 @@ from cart.selectors import cart_of
 from catalog import services as catalogue
 from catalog.models import Book
 from catalog.selectors import reviews_by
-from orders import services
+from orders import payments, services
 from orders.errors import OrderError, OrderNotFoundError, TooLateError
 from orders.ids import draw_order_id
 from orders.models import Order
@@ -99,9 +99,7 @@ def test_cancelling_in_parallel_gives_back_once(emma, provider, placed):
 
 def test_cancelling_an_unpaid_order_closes_its_payment(emma, provider):
     order = reserve(total="15.98")
-    page = services.start_payment(
-        customer_id="c-1", order_id=order.order_id, return_url="http://127.0.0.1:1/"
-    )
+    page = payments.provider().start(order, "http://127.0.0.1:1/")
     assert page
     assert cancel(order).status == "cancelled"
     assert the_order().queue_name is None
@@ -261,9 +259,7 @@ def test_a_payment_racing_its_release_is_either_placed_or_refused(emma, provider
         customer = f"d-{number}"
         fill_cart(customer, b_emma=1)
         order = reserve(customer, total="7.99")
-        services.start_payment(
-            customer_id=customer, order_id=order.order_id, return_url="http://127.0.0.1:1/"
-        )
+        payments.provider().start(order, "http://127.0.0.1:1/")
         secret = provider.ledger.payment(order.order_id).secret
         together = Barrier(2)
 
@@ -292,7 +288,7 @@ def test_a_payment_racing_its_release_is_either_placed_or_refused(emma, provider
 def test_a_payment_that_the_provider_let_through_late_goes_back(emma, provider, monkeypatch):
     """A provider less strict than ours takes the money after it said that none would come."""
     order = reserve(total="15.98")
-    services.start_payment(customer_id="c-1", order_id=order.order_id, return_url="http://127.0.0.1:1/")
+    payments.provider().start(order, "http://127.0.0.1:1/")
     assert release_unpaid(at=later()) == Released(released=1)
     payment = provider.ledger.payment(order.order_id)
     payment.closed = False
@@ -305,7 +301,7 @@ def test_a_payment_that_the_provider_let_through_late_goes_back(emma, provider, 
 
 def test_a_declined_order_whose_news_was_lost_is_released_as_declined(emma, provider):
     order = reserve(total="15.98")
-    services.start_payment(customer_id="c-1", order_id=order.order_id, return_url="http://127.0.0.1:1/")
+    payments.provider().start(order, "http://127.0.0.1:1/")
     provider.ledger.pay(provider.ledger.payment(order.order_id).secret, declined=True)
     assert release_unpaid(at=later()) == Released(released=1)
     assert the_order().history[-1].reason == "declined"

@@ -10,7 +10,7 @@ import pytest
 
 from cart import services as carts
 from cart.selectors import cart_of
-from orders import services
+from orders import payments, services
 from orders.models import Order, UnpaidOrder
 from orders.payments.base import PaymentUnavailableError
 from orders.services import Released, release_unpaid
@@ -139,7 +139,7 @@ def test_another_cart_after_the_money_came_unnoticed_is_the_order_that_was_paid(
 
 def test_money_for_the_order_before_goes_back(emma, provider):
     first = reserve(total="15.98")
-    services.start_payment(customer_id="c-1", order_id=first.order_id, return_url="http://127.0.0.1:1/")
+    payments.provider().start(first, "http://127.0.0.1:1/")
     fill_cart(b_emma=1)
     reserve(total="23.97")
     payment = provider.ledger.payment(first.order_id)
@@ -323,7 +323,7 @@ def test_a_payment_at_the_moment_of_a_new_order_is_never_lost(emma, provider):
         customer = f"d-{number}"
         fill_cart(customer, b_emma=1)
         old = reserve(customer, total="7.99")
-        services.start_payment(customer_id=customer, order_id=old.order_id, return_url="http://127.0.0.1:1/")
+        payments.provider().start(old, "http://127.0.0.1:1/")
         fill_cart(customer, b_emma=1)
         secret = provider.ledger.payment(old.order_id).secret
 
