@@ -29,9 +29,9 @@ test-run: $(BOTH) ## Pass the tests of `make run` itself, which open whole shops
 test-engines: $(BOTH) ## Pass the tests that meet a store again, on DynamoDB Local, OpenSearch and Redis (needs Java, Maven, redis-server)
 	@.venv/bin/python -m tests.engines
 
-lint: lint-style lint-format lint-types lint-rooms lint-templates lint-deployment ## Check style, types, imports, templates and deployment settings
+lint: lint-style lint-format lint-types lint-rooms lint-templates lint-deployment lint-infra ## Check style, types, imports, templates, deployment settings and CloudFormation
 
-.PHONY: lint-style lint-format lint-types lint-rooms lint-templates lint-deployment
+.PHONY: lint-style lint-format lint-types lint-rooms lint-templates lint-deployment lint-infra
 lint-style: .venv/installed
 	@.venv/bin/ruff check .
 lint-format: .venv/installed
@@ -45,6 +45,9 @@ lint-templates: .venv/installed
 	@.venv/bin/djlint templates --lint --quiet
 lint-deployment: .venv/installed
 	@ENV_FILE=.env.example .venv/bin/python manage.py check --deploy --fail-level WARNING
+lint-infra: .venv-infra/installed
+	@.venv-infra/bin/cfn-lint
+	@CKV_SKIP_PACKAGE_UPDATE_CHECK=true .venv-infra/bin/checkov --directory infra
 
 format: .venv/installed ## Put the code into the house's form
 	@.venv/bin/ruff format .
@@ -58,8 +61,11 @@ requirements: .venv/installed ## Resolve the packages anew and write their hashe
 bench: $(BOTH) ## Measure the shop; fail where a figure is missed (keeps benchmarks/results.md)
 	@.venv/bin/python -m benchmarks
 
-# The two environments. The local AWS has one of its own, because it pins its own botocore.
+# The environments. The local AWS has one of its own, because it pins its own botocore; so have the checkers of
+# the CloudFormation templates, a hundred packages that `make lint` alone needs.
 .venv/installed: requirements/development.txt requirements/install requirements/install.py
 	@sh requirements/install .venv requirements/development.txt
 .venv-aws/installed: requirements/local-aws.txt requirements/install requirements/install.py | .venv/installed
 	@sh requirements/install .venv-aws requirements/local-aws.txt
+.venv-infra/installed: requirements/infra.txt requirements/install requirements/install.py | .venv/installed
+	@sh requirements/install .venv-infra requirements/infra.txt

@@ -10,7 +10,7 @@ import pytest
 from bookstore.dynamodb.tables import all_tables
 from infra import templates
 
-TEMPLATES = sorted(path.stem for path in templates.FOLDER.glob("*.yaml"))
+TEMPLATES = sorted(path.stem for path in templates.FOLDER.glob("[!.]*.yaml"))
 
 # The actions that AWS lets nobody narrow to a resource, and what still narrows them.
 UNNAMED = {
