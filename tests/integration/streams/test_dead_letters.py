@@ -14,6 +14,7 @@ from bookstore import aws
 from bookstore.dynamodb.tables import connection, table_name
 from bookstore.streams import dead_letters
 from bookstore.streams.errors import UnprojectableError
+from catalog import search
 from catalog.models import Book
 from leaderboard import counting, ranking
 from orders.models import Order
@@ -275,3 +276,46 @@ def test_a_record_that_cannot_even_be_read_is_replayed_by_its_key(pump: PumpAll,
     said_by("replay_dead_letters", "--all")
 
     assert copies_sold() == {"b-1": 2}
+
+
+def found(text: str) -> tuple[str, ...]:
+    search.refresh()
+    return search.find(search.SearchQuery(text=text)).ids
+
+
+def write_book(book: Book, *, writes: int, **attributes: dict[str, str]) -> None:
+    """Write a book as no model would, so many writes later."""
+    item = book.serialize() | attributes | {"revision": {"N": str(int(book.revision) + writes)}}
+    connection().dispatch("PutItem", {"TableName": table_name("Books"), "Item": item})
+
+
+def test_a_book_that_no_index_takes_is_listed_mended_and_found(pump: PumpAll, now: datetime) -> None:
+    book = factories.book("Emma", book_id="emma")
+    write_book(book, writes=5, name={"S": "Northanger Abbey"}, price={"S": "seven"})
+    pump()
+    assert found("Northanger") == ()
+    assert "id=emma" in said_by("dead_letters")
+
+    write_book(book, writes=6, name={"S": "Northanger Abbey"})
+    said_by("replay_dead_letters", "--all")
+
+    assert found("Northanger") == ("emma",)
+    assert in_the_queue() == []
+
+
+def test_a_book_that_no_index_took_and_that_was_removed_since_leaves_the_index(
+    pump: PumpAll, now: datetime
+) -> None:
+    book = factories.book("Emma", book_id="emma")
+    pump()
+    write_book(book, writes=5, price={"S": "seven"})
+    pump()
+    assert found("Emma") == ("emma",)
+    connection().dispatch(
+        "DeleteItem", {"TableName": table_name("Books"), "Key": {"id": {"S": "emma"}}}
+    )  # its own record never came through
+
+    assert "projected its removal" in said_by("replay_dead_letters", "--all")
+
+    assert found("Emma") == ()
+    assert in_the_queue() == []
