@@ -12,9 +12,9 @@ from infra.errors import DeploymentError
 from infra.place import EDGE_REGION, TROUBLE, Place, port_of, say
 from infra.stacks import Stacks
 
-# In the order in which they are made. Each may use the outputs of those before it.
-DATA = ("data", "sign-in")
-ALL = ("data", "firewall", "edge", "sign-in", "roles", "site")
+# The stacks in the order in which they are made. Each may use the outputs of those before it.
+MADE = ("data", "firewall", "edge", "sign-in", "roles", "site")
+KEPT = ("data", "sign-in")  # what `undeploy` leaves: books, orders, accounts
 
 
 @contextmanager
@@ -145,6 +145,25 @@ class Deployment:
             UserPoolId=self._known["UserPoolId"], ClientId=self._known["ClientId"]
         )["UserPoolClient"]
         _keep(place, self._known["SignInSecretArn"], {"COGNITO_CLIENT_SECRET": client["ClientSecret"]})
+
+
+def undeploy(place: Place) -> list[str]:
+    """Remove everything but the data, as far as it is there; return what is left.
+
+    Last made, first removed: nobody asks for a function that is gone.
+    """
+    for name in ("site", "edge", "firewall"):
+        region = EDGE_REGION if name == "firewall" else ""
+        with _step(f"Removing {place.stack(name)}"):
+            if not Stacks(place, region).delete(place.stack(name)):
+                say("  it is not there")
+    with _step("Removing the functions and their API"):
+        for kind in functions.KINDS:
+            functions.remove(place, kind)
+    with _step(f"Removing {place.stack('roles')}"):
+        if not Stacks(place).delete(place.stack("roles")):
+            say("  it is not there")
+    return [place.stack(name) for name in KEPT if Stacks(place).status(place.stack(name))]
 
 
 def local_origin(place: Place, domain: str) -> str:

@@ -31,7 +31,7 @@ _CONFIG = Config(connect_timeout=5, read_timeout=70, retries={"mode": "standard"
 
 def say(text: str = "") -> None:
     """Tell whoever watches, at once."""
-    print(text, flush=True)  # noqa: T201 - the program talks to the terminal
+    print(text, flush=True)
 
 
 def is_watched() -> bool:
@@ -129,5 +129,7 @@ def sentence(error: Exception) -> str:
             return f"{error}: set AWS_PROFILE to one of those that `aws configure list-profiles` shows."
         case EndpointConnectionError():
             return f"AWS cannot be reached ({error}): look at the network, AWS_REGION and AWS_ENDPOINT_URL."
-    said = next((words for codes, words in _SENTENCES.items() if code_of(error) in codes), "AWS refused: {error}")
+    said = next(
+        (words for codes, words in _SENTENCES.items() if code_of(error) in codes), "AWS refused: {error}"
+    )
     return said.format(error=error)
