@@ -73,6 +73,11 @@ def request_context(request_id: str) -> Iterator[None]:
         _order_id.reset(order_token)
 
 
+def current_request_id() -> str:
+    """Return the id of the request under way; empty outside of one."""
+    return _request_id.get()
+
+
 def note_order(order_id: str) -> None:
     """Give every later line of this request an order's id."""
     _order_id.set(order_id)

@@ -10,9 +10,15 @@ from django.conf import settings
 from django.urls import reverse
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
+from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
-from bookstore.dynamodb.attributes import DecimalAttribute, InstantAttribute, MoneyAttribute
+from bookstore.dynamodb.attributes import (
+    DecimalAttribute,
+    InstantAttribute,
+    MoneyAttribute,
+    RequestIdAttribute,
+)
 from bookstore.dynamodb.tables import Table, TableMeta, table_name
 from catalog import keys
 
@@ -149,6 +155,7 @@ class Book(Table):
 
     version = NumberAttribute(default=1)  # goes up when people edit: staff's optimistic lock
     revision = NumberAttribute()  # goes up at every write: the search index's external version
+    request_id = RequestIdAttribute()
     added_at = InstantAttribute(attr_name="addedAt")
     updated_at = InstantAttribute(attr_name="updatedAt")
     withdrawn_at = InstantAttribute(attr_name="withdrawnAt", null=True)
@@ -160,6 +167,11 @@ class Book(Table):
     arrivals = Arrivals()
 
     # The properties below need only what a card shows: they work on items of every index.
+
+    @classmethod
+    def rewritten(cls) -> tuple[Action, Action]:
+        """Return what each write of a book that is there says beside what it changes."""
+        return cls.revision.add(1), cls.request_id.written()
 
     @property
     def title(self) -> str:

@@ -118,7 +118,7 @@ def mend_derived(image: Mapping[str, Any]) -> bool:
                 Book.availability.set(derived.availability),
                 Book.rating.set(derived.rating),
                 Book.rating_key.set(rating_key),
-                Book.revision.add(1),
+                *Book.rewritten(),
             ],
             condition=shown & differs,
         )
@@ -248,7 +248,7 @@ def revise_book(*, book_id: str, version: int, at: datetime, **changes: Unpack[S
     actions = _differences(before, after)
     if not actions:
         return before
-    actions += [Book.version.set(version + 1), Book.updated_at.set(at), Book.revision.add(1)]
+    actions += [Book.version.set(version + 1), Book.updated_at.set(at), *Book.rewritten()]
 
     def write() -> None:
         with transaction() as open_transaction:
@@ -333,7 +333,7 @@ def take_copies(write: TransactWrite, *, book_id: str, copies: int, price: Decim
     _check_copies(copies)
     write.update(
         Book(book_id),
-        actions=[Book.stock.add(-copies), Book.revision.add(1)],
+        actions=[Book.stock.add(-copies), *Book.rewritten()],
         condition=(Book.stock >= copies) & (Book.price == price) & Book.listing.exists(),
     )
 
@@ -346,7 +346,7 @@ def return_copies(write: TransactWrite, *, book_id: str, copies: int) -> None:
     _check_copies(copies)
     write.update(
         Book(book_id),
-        actions=[Book.stock.add(copies), Book.revision.add(1)],
+        actions=[Book.stock.add(copies), *Book.rewritten()],
         condition=Book.id.exists(),
     )
 
@@ -462,7 +462,7 @@ def _read_review(book_id: str, customer_id: str) -> Review | None:
 def _count_stars(write: TransactWrite, book_id: str, *, stars: int, readers: int) -> None:
     write.update(
         Book(book_id),
-        actions=[Book.rating_sum.add(stars), Book.rating_count.add(readers), Book.revision.add(1)],
+        actions=[Book.rating_sum.add(stars), Book.rating_count.add(readers), *Book.rewritten()],
         condition=Book.id.exists(),
     )
 
@@ -672,7 +672,7 @@ def _list_or_delist(
                     open_transaction.delete(entry)
             open_transaction.update(
                 Book(book_id),
-                actions=[*actions, Book.updated_at.set(at), Book.version.add(1), Book.revision.add(1)],
+                actions=[*actions, Book.updated_at.set(at), Book.version.add(1), *Book.rewritten()],
                 condition=Book.version == book.version,
             )
 

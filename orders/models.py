@@ -8,9 +8,10 @@ from django.conf import settings
 from django.urls import reverse
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
+from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
-from bookstore.dynamodb.attributes import InstantAttribute, MoneyAttribute
+from bookstore.dynamodb.attributes import InstantAttribute, MoneyAttribute, RequestIdAttribute
 from bookstore.dynamodb.tables import Table, TableMeta, table_name
 from orders.states import BOUGHT, CANCELLABLE_BY_CUSTOMER, LABELS, Status
 
@@ -126,6 +127,7 @@ class Order(Table):
     payment_reference = UnicodeAttribute(attr_name="paymentReference", null=True)
     mailed = ListAttribute(of=UnicodeAttribute, default=list)  # messages, and the address, claimed beforehand
     version = NumberAttribute(default=1)  # goes up at every write
+    request_id = RequestIdAttribute()
 
     queue_name = UnicodeAttribute(attr_name="queue", null=True)  # the status while open, else absent
     month_name = UnicodeAttribute(attr_name="month")  # YYYY-MM, in the shop's time zone
@@ -133,6 +135,11 @@ class Order(Table):
     queue = Queue()
     month = Month()
     by_number = Number()
+
+    @classmethod
+    def rewritten(cls) -> tuple[Action, Action]:
+        """Return what each write of an order that is there says beside what it changes."""
+        return cls.version.add(1), cls.request_id.written()
 
     @property
     def state(self) -> Status:

@@ -75,7 +75,7 @@ def _claim(customer_id: str, order_id: str, kind: str) -> bool:
         with transaction() as write:
             write.update(
                 Order(customer_id, order_id),
-                actions=[Order.mailed.set(Order.mailed.append([kind])), Order.version.add(1)],
+                actions=[Order.mailed.set(Order.mailed.append([kind])), *Order.rewritten()],
                 condition=Order.email.exists() & ~Order.mailed.contains(kind),
             )
 

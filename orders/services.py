@@ -205,7 +205,7 @@ def _sent_again(order: Order, address: PostalAddress | Mapping[str, str | None])
     try:
         through_conflicts(
             lambda: order.update(
-                [Order.address.set(sent), Order.version.add(1)],
+                [Order.address.set(sent), *Order.rewritten()],
                 condition=Order.status == str(Status.AWAITING_PAYMENT),
             )
         )
@@ -706,7 +706,7 @@ class _Step:
         return [
             Order.status.set(str(self.to)),
             Order.history.set(Order.history.append([self.change])),
-            Order.version.add(1),
+            *Order.rewritten(),
             Order.queue_name.set(self.queue) if self.queue else Order.queue_name.remove(),
         ]
 
@@ -811,7 +811,7 @@ def _erase(customer_id: str, order_id: str, *, at: datetime) -> None:
             Order(customer_id, order_id),
             actions=[
                 Order.history.set(Order.history.append([erased])),
-                Order.version.add(1),
+                *Order.rewritten(),
                 Order.email.remove(),
                 Order.address.set(nobody),
             ],

@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from pynamodb.attributes import Attribute
+from pynamodb.attributes import Attribute, UnicodeAttribute
 from pynamodb.constants import NUMBER, STRING
+from pynamodb.expressions.update import Action
 
+from bookstore.logs import current_request_id
 from bookstore.money import to_cents
 
 
@@ -66,3 +68,23 @@ def instant_text(value: datetime) -> str:
         msg = f"an instant is aware, this one is not: {value!r}"
         raise ValueError(msg)
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class RequestIdAttribute(UnicodeAttribute):
+    """The request in which an item was last written, so that the projector's log tells of it too.
+
+    A new item has the id of the request under way. Items of older versions, and those that no
+    request wrote, have none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(attr_name="requestId", null=True, default_for_new=_or_none)
+
+    def written(self) -> Action:
+        """Return what a write of an item that exists says of it."""
+        request_id = current_request_id()
+        return self.set(request_id) if request_id else self.remove()
+
+
+def _or_none() -> Any:
+    return current_request_id() or None  # which PynamoDB's types leave out, and leaves the attribute out

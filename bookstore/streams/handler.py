@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.utils import timezone
 
 from bookstore.dynamodb.tables import all_tables, table_name
-from bookstore.logs import redact
+from bookstore.logs import current_request_id, redact, request_context
 from bookstore.streams import dead_letters
 from bookstore.streams.errors import MalformedRecordError, StreamError, UnknownTableError, is_transient
 from bookstore.streams.records import (
@@ -22,6 +22,7 @@ from bookstore.streams.records import (
     known_keys,
     known_number,
     known_sequence,
+    known_text,
     table_of,
 )
 from bookstore.streams.registry import Projection, name_of, projections_of
@@ -62,7 +63,9 @@ def handler(event: Mapping[str, Any], context: object) -> BatchResponse:  # noqa
         stream = str(record.get("eventSourceARN", ""))
         away = resting.get(stream, set())
         try:
-            _settle(record, away=away, bury=stream not in resting)
+            # The request that wrote the item goes on here: its id stands on these lines too.
+            with request_context(known_text(record, "requestId")):
+                _settle(record, away=away, bury=stream not in resting)
         except _NotSettledError as reason:
             logger.warning("stream record %s is delivered again: %s", _address(record), reason)
             resting[stream] = away
@@ -89,7 +92,12 @@ def _settle(record: Mapping[str, Any], *, away: set[Projection], bury: bool) -> 
         if bury:
             _bury(_letter_of(record, cause=_told(error)))
         return
-    logger.debug("stream record %s: %s", _address(record), change.event_name)
+    logger.log(
+        logging.INFO if current_request_id() else logging.DEBUG,
+        "stream record %s: %s",
+        _address(record),
+        change.event_name,
+    )
     causes = _project(change, away=away)
     if causes and bury:
         _bury(dead_letters.letter_for(change, cause="; ".join(causes), at=timezone.now()))

@@ -95,6 +95,15 @@ def known_number(record: Mapping[str, Any], name: str) -> int | None:
     return int(digits) if isinstance(digits, str) and digits.isdecimal() else None
 
 
+def known_text(record: Mapping[str, Any], name: str) -> str:
+    """Return a text of the newest image in a record; empty where it is not there or not readable."""
+    what = record.get("dynamodb")
+    image = (what.get("NewImage") or what.get("OldImage")) if isinstance(what, Mapping) else None
+    value = image.get(name) if isinstance(image, Mapping) else None
+    text = value.get("S") if isinstance(value, Mapping) else None
+    return text if isinstance(text, str) else ""
+
+
 def known_sequence(record: Mapping[str, Any]) -> str:
     """Return a record's sequence number; Lambda takes an empty one for the whole batch."""
     what = record.get("dynamodb")
