@@ -91,7 +91,15 @@ def start_dynamodb(*, port: int) -> Store:
     and stop it as soon as the tests are over.
     """
     lib = JARS / f"dynamodb-{DYNAMODB}"
-    command = [java()[0], "-Xmx512m", *_SHORT_LIVED, f"-Djava.library.path={lib}", "-cp", f"{lib}/*"]
+    command = [
+        *_die_with_us(),
+        java()[0],
+        "-Xmx512m",
+        *_SHORT_LIVED,
+        f"-Djava.library.path={lib}",
+        "-cp",
+        f"{lib}/*",
+    ]
     command += ["software.amazon.dynamodb.services.local.main.ServerRunner"]
     command += ["-inMemory", "-disableTelemetry", "-port", str(port)]
     process = stores.launch(command, log=_log("dynamodb", port))
@@ -119,7 +127,15 @@ def search(*, port: int) -> Iterator[None]:
 
 
 def _start_search(port: int, folder: str) -> Store:
-    command = [java()[0], "-Xms768m", "-Xmx768m", *_SHORT_LIVED, "-cp", f"{JARS}/opensearch-{opensearch()}/*"]
+    command = [
+        *_die_with_us(),
+        java()[0],
+        "-Xms768m",
+        "-Xmx768m",
+        *_SHORT_LIVED,
+        "-cp",
+        f"{JARS}/opensearch-{opensearch()}/*",
+    ]
     command += ["org.codelibs.opensearch.runner.OpenSearchRunner", "-basePath", folder]
     # The runner counts its nodes from one, and adds the number to the port.
     command += ["-numOfNode", "1", "-clusterName", f"tests-{port}", "-baseHttpPort", str(port - 1)]
@@ -152,6 +168,11 @@ def start_redis(*, port: int) -> Store:
     store = Store("Redis", process, f"redis://{LOOPBACK}:{port}/0", answers=lambda: stores.answers_tcp(port))
     store.wait()
     return store
+
+
+def _die_with_us() -> list[str]:
+    """Let Linux end a program when the tests were killed before they could: its port is open to others."""
+    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 def _log(name: str, port: int) -> Path:
