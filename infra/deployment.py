@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from infra import functions, package, sizes, smoke, static_files, tasks
@@ -69,7 +70,12 @@ class Deployment:
         """Put the new code to work, and look whether it does."""
         place = self._place
         with _step("Functions"):
-            variables = functions.environment(place, self._known, self._chosen) | {"PACKAGE": package_key}
+            variables = functions.environment(place, self._known, self._chosen) | {
+                "PACKAGE": package_key,
+                "DEPLOYED_AT": datetime.now(UTC).isoformat(
+                    timespec="seconds"
+                ),  # starts anew what keeps old secrets
+            }
             settings = functions.write_settings(place, self._known, dict.fromkeys(functions.KINDS, variables))
             address = f"s3://{self._known['PackagesBucket']}/{package_key}"
             for kind in ("tasks", "projector", ""):  # who writes the views is new before who reads them
@@ -77,7 +83,8 @@ class Deployment:
                 say(f"  {functions.name_of(place, kind)} is there")
             functions.check_callers(place)
         with _step("Edge, with the API behind it"):
-            self._edge()
+            # After the functions, which take the secret of before as well where it was changed.
+            self._edge(secret=self._version_of(self._known["EdgeSecretArn"]))
         with _step("Streams, schedules, alarms"):
             self._deploy("site")
             functions.check_mappings(place)
@@ -126,15 +133,22 @@ class Deployment:
         else:
             self._known["WebAclArn"] = ""
 
-    def _edge(self) -> None:
-        """Make CloudFront, with the API behind it once there is one."""
-        self._deploy("edge", functions.api_address(self._place))
+    def _edge(self, *, secret: str = "") -> None:
+        """Make CloudFront, with the API behind it once there is one; ``secret`` is the version that it sends."""
+        version = {"EdgeSecretVersion": secret} if secret else {}
+        self._deploy("edge", functions.api_address(self._place) | version)
         if self._place.is_local:
             self._known["Origin"] = local_origin(self._place, self._known["DistributionDomain"])
 
+    def _version_of(self, secret: str) -> str:
+        """Return the number of a secret's current version."""
+        stages = self._place.client("secretsmanager").describe_secret(SecretId=secret)["VersionIdsToStages"]
+        return next(str(number) for number, names in stages.items() if "AWSCURRENT" in names)
+
     def _search_index(self) -> None:
-        """Make the search index where there is none: search says so by a 503."""
+        """Make the search index where there is none: search alone says so, by a 503."""
         origin = self._known["Origin"]
+        smoke.wait_until_alive(origin)
         if smoke.get(f"{origin}/search/?q={secrets.token_hex(6)}").status == HTTPStatus.SERVICE_UNAVAILABLE:
             tasks.run(self._place, "rebuild_search")
 

@@ -15,7 +15,7 @@ from infra.functions import api_address
 from infra.place import Place, say
 
 SECONDS = 30  # for one answer; the first of a new function is a cold start
-PATIENCE = 60  # seconds in which a check may come right: CloudFront and Lambda change over gradually
+PATIENCE = 30  # seconds in which a check may come right: CloudFront and Lambda change over gradually
 _STYLESHEET = re.compile(r'href="([^"]+/static/css/[^"]+\.css)"')
 
 
@@ -69,17 +69,24 @@ def check(place: Place, outputs: Mapping[str, str]) -> None:
         "nobody passes CloudFront by": lambda: _only_through_cloudfront(place),
     }
     for what, look in checks.items():
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                look()
-            except SmokeError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(2)
-            else:
-                break
+        _patiently(look)
         say(f"  {what}: good")
+
+
+def wait_until_alive(origin: str) -> None:
+    """Wait for the web function; raise ``SmokeError`` when it does not come."""
+    _patiently(lambda: _alive(origin))
+
+
+def _patiently(look: Callable[[], None]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return look()
+        except SmokeError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(2)
 
 
 def _expect(answer: Answer, status: int, url: str) -> None:

@@ -142,11 +142,12 @@ def start_aws(
     log: Path | None = None,
     launch: Launch = launch,
     wait: bool = True,
+    variables: Mapping[str, str] | None = None,
 ) -> Store:
     """Start the local AWS: DynamoDB with streams, S3, SQS, Cognito, SES and more.
 
     With a ``folder`` it keeps its state there, but only when it is stopped properly: after
-    a kill or a power cut everything since the last stop is gone.
+    a kill or a power cut everything since the last stop is gone. ``variables`` are its own.
     """
     if not LOCAL_AWS_PYTHON.exists():
         raise StoreFailedError(
@@ -171,6 +172,7 @@ def start_aws(
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(folder / "s3"),
         }
+    environment |= variables or {}
     process = launch([str(LOCAL_AWS_PYTHON), "-m", "ministack"], log=log, environment=environment)
     address = f"http://{LOOPBACK}:{port}"
     store = Store(
