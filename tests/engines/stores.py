@@ -163,7 +163,18 @@ def search_port() -> int:
 
 def start_redis(*, port: int) -> Store:
     """Start Redis, all in memory."""
-    command = ["redis-server", "--port", str(port), "--bind", LOOPBACK, "--save", "", "--appendonly", "no"]
+    command = [
+        *_die_with_us(),
+        "redis-server",
+        "--port",
+        str(port),
+        "--bind",
+        LOOPBACK,
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]
     process = stores.launch(command, log=_log("redis", port))
     store = Store("Redis", process, f"redis://{LOOPBACK}:{port}/0", answers=lambda: stores.answers_tcp(port))
     store.wait()
