@@ -31,8 +31,7 @@ MOST_ZIPPED = 34 * MEGABYTE
 PROJECT = ("bookstore", "catalog", "cart", "orders", "leaderboard", "templates")
 NOT_OF_IT = ("__pycache__", "devstack", "sample", "load_sample.py", "load_sample_orders.py")
 
-# Requirements of requirements that no function imports: Zappa's own tools, what opensearch-py only
-# needs to speak gRPC, and what cffi only needs to compile.
+# What no function imports: the tools of Zappa's command line, gRPC for opensearch-py, and cffi's compiler.
 NOT_SHIPPED = {
     "argcomplete",
     "cfn-flip",
@@ -122,7 +121,7 @@ def settings_of(stage: str, path: Path = ROOT / "zappa_settings.json") -> dict[s
     stages = json.loads(path.read_text())
     if stage not in stages:
         raise DeploymentError(f"{path.name} has no stage {stage!r}, only {', '.join(sorted(stages))}.")
-    own = stages[stage]
+    own: dict[str, Any] = stages[stage]
     return (settings_of(own["extends"], path) if "extends" in own else {}) | own
 
 

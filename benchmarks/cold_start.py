@@ -1,0 +1,157 @@
+"""How long a new web function takes until its first page, simulated: `python -m benchmarks.cold_start [PACKAGE.zip]`.
+
+The package is unzipped and run by ``python -I -B``, as Lambda runs it from a
+folder that cannot be written to: import, set-up and the first page of the shop, against the
+embedded stores. Lambda's own part, and the network's, are not in it.
+"""
+
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import settings as ports
+
+ROUNDS = 9
+MOST_MILLISECONDS, MOST_WARM_MILLISECONDS, MOST_MEGABYTES = 550, 10, 160
+
+# Run in the unzipped package. `sys.argv[1]` is its folder, `sys.argv[2]` the page's path.
+SCRIPT = """
+import json, resource, sys, time
+started = time.perf_counter()
+sys.path.insert(0, sys.argv[1])
+from bookstore.functions.web import handler
+imported = time.perf_counter()
+
+def ask():
+    event = {
+        "httpMethod": "GET", "path": sys.argv[2], "headers": {"Host": "localhost"},
+        "multiValueHeaders": {"Host": ["localhost"]}, "queryStringParameters": None,
+        "multiValueQueryStringParameters": None, "body": None, "isBase64Encoded": False,
+        "requestContext": {"apiId": "a", "requestId": "r-00000001", "identity": {"sourceIp": "192.0.2.1"}},
+    }
+    answer = handler(event, None)
+    assert answer["statusCode"] == 200, answer["body"]
+    return answer
+
+ask()
+first = time.perf_counter()
+modules = sorted(sys.modules)
+warm = []
+for _ in range(20):
+    before = time.perf_counter()
+    ask()
+    warm.append(time.perf_counter() - before)
+print("COLD START", json.dumps({
+    "import_ms": (imported - started) * 1000, "first_ms": (first - imported) * 1000,
+    "total_ms": (first - started) * 1000, "warm_ms": sorted(warm)[10] * 1000,
+    "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, "modules": modules,
+}))
+"""
+
+
+@dataclass(frozen=True)
+class ColdStart:
+    """Medians of all rounds."""
+
+    import_ms: float
+    first_ms: float
+    total_ms: float
+    warm_ms: float
+    megabytes: float
+
+    def row(self) -> str:
+        """Return one line of the table, with what is allowed."""
+        return (
+            f"Cold start of the web function: {self.total_ms:.0f} ms (at most {MOST_MILLISECONDS}), of which the first page"
+            f" {self.first_ms:.0f} ms; warm {self.warm_ms:.1f} ms (at most {MOST_WARM_MILLISECONDS});"
+            f" {self.megabytes:.0f} MB (at most {MOST_MEGABYTES})."
+        )
+
+
+def measure(
+    package: Path, *, environment: Mapping[str, str] = os.environ, page: str = "/", rounds: int = ROUNDS
+) -> ColdStart:
+    """Start a package's web function so many times; the stores that ``environment`` names have to run."""
+    known = {
+        **environment,
+        "STAGE": "staging",
+        "EDGE_SECRET": "",
+        "ENV_FILE": os.devnull,
+        "DJANGO_SETTINGS_MODULE": "bookstore.settings",
+        "PAYMENT_PROVIDER": "",
+        "PUBLIC_ORIGIN": "http://localhost:8000",
+        "STATIC_URL": "http://localhost:8000/static/",
+        "LOG_LEVEL": "ERROR",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(package) as archive:  # its bytecode asks for no dates
+            archive.extractall(folder)
+        runs = [_run(folder, page, known) for _ in range(rounds + 1)][1:]  # the first reads the disk
+    return ColdStart(
+        *(statistics.median(run[name] for run in runs) for name in ColdStart.__dataclass_fields__)
+    )
+
+
+def _run(folder: str, page: str, environment: Mapping[str, str]) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", "-c", SCRIPT, folder, page],
+        cwd=folder,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"The web function did not start:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+    told: dict[str, float] = json.loads(done.stdout.rpartition("COLD START ")[2])
+    return told
+
+
+def main() -> None:
+    """Start stores with the sample in them, build a package where none is given, measure, print."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    import django  # noqa: PLC0415 - the settings are chosen above
+
+    django.setup()
+    from django.conf import settings  # noqa: PLC0415 - the same
+    from django.core.management import call_command  # noqa: PLC0415
+
+    from bookstore import aws  # noqa: PLC0415
+    from bookstore.devstack import stores  # noqa: PLC0415
+    from bookstore.dynamodb.tables import all_tables  # noqa: PLC0415
+    from catalog import search  # noqa: PLC0415
+    from infra import package  # noqa: PLC0415
+
+    running = [
+        stores.start_aws(port=ports.AWS_PORT),
+        stores.start_search(port=ports.SEARCH_PORT),
+        stores.start_redis(port=ports.REDIS_PORT),
+    ]
+    os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = settings.AWS_ENDPOINT_URL
+    try:
+        for table in all_tables():
+            table.create_table()
+        aws.s3().create_bucket(
+            Bucket=settings.COVERS_BUCKET,
+            CreateBucketConfiguration={"LocationConstraint": settings.AWS_REGION},  # type: ignore[typeddict-item]
+        )
+        search.create_index()
+        call_command("load_sample", verbosity=0, stdout=io.StringIO(), stderr=io.StringIO())
+        with tempfile.TemporaryDirectory() as folder:
+            given = Path(sys.argv[1]) if sys.argv[1:] else None
+            print(measure(given or package.build(stage="dev", folder=Path(folder)).path).row())
+    finally:
+        for store in running:
+            store.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""What a package is refused for, and what is left out of it. ``make test-deploy`` builds a whole one."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infra import package
+from infra.errors import DeploymentError
+
+ROOT = Path(__file__).resolve().parents[3]
+SHAPED_AS_A_KEY = "AKIA" + "IOSFODNN7EXAMPLE"
+
+
+@pytest.fixture
+def pack(tmp_path):
+    def packed(**files: bytes) -> package.Package:
+        path = tmp_path / "package.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files.items():
+                archive.writestr(name.replace("__", "/").replace("_DOT_", "."), content)
+        return package.weigh(path, static=tmp_path)
+
+    return packed
+
+
+def test_each_part_is_weighed_and_the_heaviest_told_first(pack, capsys):
+    built = pack(django__core_DOT_py=b"x" * 3_000_000, boto3__a_DOT_py=b"y" * 200_000, six_DOT_py=b"z")
+    assert list(built.weights) == ["django", "boto3", "six.py"]
+    assert built.unzipped == 3_200_001
+    package.report(built)
+    assert capsys.readouterr().out.split()[:3] == ["django", "3.0", "MB"]
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MOST_UNZIPPED", 999), ("MOST_ZIPPED", 99)])
+def test_a_heavy_package_is_refused(pack, monkeypatch, limit, value):
+    built = pack(django__core_DOT_py=b"x" * 1000)
+    package.check(built)
+    monkeypatch.setattr(package, limit, value)
+    with pytest.raises(DeploymentError, match="too heavy"):
+        package.check(built)
+
+
+def test_an_image_library_is_refused(pack):
+    with pytest.raises(DeploymentError, match="PIL"):
+        package.check(pack(PIL__Image_DOT_py=b""))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"bookstore__settings_DOT_py": f"KEY = '{SHAPED_AS_A_KEY}'".encode()},
+        {"zappa_settings_DOT_py": f"X={{'A': '{SHAPED_AS_A_KEY}'}}".encode()},
+        {"somebody__else_DOT_py": b"token = 'a-secret-of-this-machine'"},
+        {"_DOT_env": b""},
+        {"bookstore___DOT_env_DOT_production": b""},
+        {"catalog__private_DOT_key": b""},
+    ],
+)
+def test_a_secret_is_refused_and_not_shown(pack, files):
+    with pytest.raises(DeploymentError, match="secret") as refused:
+        package.check(pack(**files), secrets=["a-secret-of-this-machine", "short"])
+    assert SHAPED_AS_A_KEY not in str(refused.value)
+    assert "a-secret-of-this" not in str(refused.value)
+
+
+def test_what_the_environment_calls_secret_is_looked_for(monkeypatch):
+    monkeypatch.setenv("SOME_API_KEY", "a-key-of-this-machine")
+    monkeypatch.setenv("SOME_ADDRESS", "an-address-of-this-machine")
+    found = package.known_secrets()
+    assert "a-key-of-this-machine" in found
+    assert "an-address-of-this-machine" not in found
+
+
+def test_what_is_not_shipped_is_in_the_requirements_and_no_code_of_ours_imports_it():
+    requirements = (ROOT / "requirements" / "production.txt").read_text()
+    shipped = "".join(package._shipped(requirements))
+    for name in package.NOT_SHIPPED:
+        assert f"\n{name}==" in f"\n{requirements}"
+        assert f"\n{name}==" not in f"\n{shipped}"
+    assert "\ndjango==" in f"\n{shipped}"
+
+
+def test_development_is_no_part_of_it(tmp_path):
+    package._copy_project(tmp_path)
+    names = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*")}
+    assert "bookstore/functions/web.py" in names
+    assert "templates/base.html" in names
+    assert not [name for name in names if "devstack" in name or name.startswith(("tests", "catalog/sample/"))]
+
+
+def test_another_python_than_the_functions_is_refused_in_a_sentence():
+    with pytest.raises(DeploymentError, match=r"python3\.9"):
+        package._check_python("python3.9")
+
+
+def test_an_unknown_stage_or_architecture_is_refused_in_a_sentence(tmp_path):
+    with pytest.raises(DeploymentError, match="holiday"):
+        package.settings_of("holiday")
+    with pytest.raises(DeploymentError, match="mips"):
+        package._install(tmp_path / "x", architecture="mips")
