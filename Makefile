@@ -1,6 +1,6 @@
 # Every verb is one line that calls one program; continuous integration calls the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-browser test-run test-engines lint format reset requirements bench
+.PHONY: help run test test-unit test-integration test-browser test-run test-engines test-deploy deploy undeploy task first-owner lint format reset requirements bench
 .SUFFIXES:
 
 BOTH := .venv/installed .venv-aws/installed
@@ -29,6 +29,21 @@ test-run: $(BOTH) ## Pass the tests of `make run` itself, which open whole shops
 test-engines: $(BOTH) ## Pass the tests that meet a store again, on DynamoDB Local, OpenSearch and Redis (needs Java, Maven, redis-server)
 	@.venv/bin/python -m tests.engines
 
+test-deploy: $(BOTH) ## Ship a shop to an empty local AWS, buy there, change it, break it and close it, in Chromium
+	@.venv/bin/python -m pytest --exitfirst tests/deploy
+
+deploy: .venv/installed ## Ship the shop to AWS: STAGE=dev, staging or production (SET="DomainName=…", YES=1 asks nothing)
+	@.venv/bin/python -m infra deploy --stage "$(STAGE)" --set "$(SET)" $(if $(YES),--yes)
+
+undeploy: .venv/installed ## Remove a shop from AWS, all but its data: STAGE= (YES=1 asks nothing)
+	@.venv/bin/python -m infra undeploy --stage "$(STAGE)" $(if $(YES),--yes)
+
+task: .venv/installed ## Run a command in a shop on AWS and show how far it is: STAGE= CMD="rebuild_search" (TASK= goes on with one)
+	@.venv/bin/python -m infra task --stage "$(STAGE)" --command "$(CMD)" --task "$(TASK)"
+
+first-owner: .venv/installed ## Make the first staff account of a shop on AWS: STAGE= EMAIL=
+	@.venv/bin/python -m infra first-owner --stage "$(STAGE)" --email "$(EMAIL)"
+
 lint: lint-style lint-format lint-types lint-rooms lint-templates lint-deployment lint-infra ## Check style, types, imports, templates, deployment settings and CloudFormation
 
 .PHONY: lint-style lint-format lint-types lint-rooms lint-templates lint-deployment lint-infra
@@ -37,7 +52,7 @@ lint-style: .venv/installed
 lint-format: .venv/installed
 	@.venv/bin/ruff format --check .
 lint-types: .venv/installed
-	@ENV_FILE=.env.example .venv/bin/mypy bookstore catalog cart orders leaderboard benchmarks manage.py requirements/install.py
+	@ENV_FILE=.env.example .venv/bin/mypy bookstore catalog cart orders leaderboard infra benchmarks manage.py requirements/install.py
 lint-rooms: .venv/installed
 	@.venv/bin/lint-imports --no-logo
 lint-templates: .venv/installed

@@ -43,5 +43,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if shutil.which("chromium") or IN_CI:
         return
     for item in items:
-        if "browser" in Path(item.path).relative_to(Path(__file__).parent).parts[:1]:
+        if Path(item.path).relative_to(Path(__file__).parent).parts[0] in {"browser", "deploy"}:
             item.add_marker(pytest.mark.skip(reason="NO CHROMIUM: the browser tests did not run"))
