@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from http import HTTPStatus
+from importlib import import_module
+from types import ModuleType
 from typing import cast
 from urllib.parse import urlencode
 
@@ -21,7 +23,7 @@ from mozilla_django_oidc.views import (
     OIDCLogoutView,
 )
 
-from bookstore.accounts import attempts, oidc, selectors, services, signals
+from bookstore.accounts import attempts, selectors, services, signals
 from bookstore.accounts.errors import (
     AccountDisabledError,
     AccountError,
@@ -82,7 +84,7 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the packag
             "response_type": "code",
             "scope": settings.OIDC_RP_SCOPES,
             "client_id": settings.COGNITO_CLIENT_ID,
-            "redirect_uri": oidc.return_url(),
+            "redirect_uri": _oidc().return_url(),
             "state": attempt.state,
             "nonce": attempt.nonce,
             "code_challenge": attempt.challenge,
@@ -279,7 +281,7 @@ def erase(request: HttpRequest) -> HttpResponse:
             messages.success(
                 request, _("Your account and what we knew about you are gone. Thank you for reading.")
             )
-            return _see(oidc.logout_url())
+            return _see(_oidc().logout_url())
     return render(request, "accounts/erase.html", {"form": form}, status=_status(form))
 
 
@@ -291,7 +293,7 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
     services.sign_out_everywhere(customer_id=_customer_id(request))
     auth.logout(request)
     messages.success(request, _("You are signed out in every browser."))
-    return _see(oidc.logout_url())
+    return _see(_oidc().logout_url())
 
 
 def _user(request: HttpRequest) -> User:
@@ -316,3 +318,8 @@ def _see(address: str) -> HttpResponse:
     response = redirect(address)
     response.status_code = HTTPStatus.SEE_OTHER
     return response
+
+
+def _oidc() -> ModuleType:
+    """Import what checks tokens when somebody signs in: its cryptography slows a new function's first page."""
+    return import_module("bookstore.accounts.oidc")

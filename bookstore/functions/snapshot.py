@@ -22,6 +22,9 @@ def prepare() -> None:
     """Have ``restored`` called in every copy, where the runtime has snapshots."""
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
         return
+    importlib.import_module(
+        "bookstore.accounts.oidc"
+    )  # left for later elsewhere; here it costs nobody's time
     # Part of AWS's runtime, and of nothing else.
     hooks = importlib.import_module("snapshot_restore_py")
     hooks.register_after_restore(restored)

@@ -10,11 +10,13 @@ from zappa.cli import ZappaCLI
 ROOT = Path(__file__).resolve().parents[3]
 HEAVY = {
     "PIL",
+    "bookstore.accounts.oidc",
     "bookstore.devstack",
     "django.contrib.admin",
     "django.test",
     "google.protobuf",
     "grpc",
+    "jwt",
     "pip",
     "setuptools",
     "storages",
