@@ -168,10 +168,10 @@ def test_an_idle_pump_costs_next_to_nothing(tmp_path: Path, now: datetime) -> No
         until(lambda: copies_sold() == {"b-1": 1})
         time.sleep(1)
         before = cpu_seconds(process.pid)
-        time.sleep(3)
+        time.sleep(6)  # the system counts in hundredths of a second
         used = cpu_seconds(process.pid) - before
 
-    assert used / 3 < 0.02
+    assert used / 6 < 0.02
 
 
 def cpu_seconds(pid: int) -> float:
