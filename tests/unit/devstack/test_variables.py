@@ -10,7 +10,9 @@ from bookstore.devstack import environment
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = (ROOT / "bookstore" / "settings.py").read_text()
-READ = set(re.findall(r'env(?:iron)?(?:\.\w+)?\(\s*"([A-Z_]+)"', SETTINGS)) - {"ENV_FILE"}
+READ = set(re.findall(r'env(?:iron)?(?:\.\w+)?\(\s*"([A-Z_]+)"', SETTINGS)) - {"ENV_FILE"} | {
+    "SECRETS"  # bookstore.secrets reads it, before the settings read the others
+}
 NEEDED = set(re.findall(r'env\.\w+\("([A-Z_]+)"(?:, validate=[^\n]*)?\)', SETTINGS))
 KNOWN = {
     "COGNITO_USER_POOL_ID": "eu-west-2_abc",
