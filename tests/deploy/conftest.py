@@ -6,13 +6,14 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
 import pytest
+from dotenv import dotenv_values
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from bookstore.devstack import stores
@@ -23,6 +24,15 @@ ROOT = Path(__file__).resolve().parents[2]
 STAGE = "staging"
 EMAIL, PASSWORD = "reader@example.com", "Bookstore-1!"
 DEPLOY_SECONDS = 8 * 60
+
+# What these tests were started with, but for the shop's settings, which pytest has put there for other tests: the
+# local AWS hands its own environment on to the functions that it runs.
+_SETTINGS = {*dotenv_values(ROOT / ".env.example"), "ENV_FILE"}
+OUTSIDE = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in _SETTINGS and not name.startswith(("AWS_", "DJANGO_", "COGNITO_"))
+}
 
 
 @dataclass
@@ -100,6 +110,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
         local = stores.start_aws(
             port=aws,
             log=folder / "aws.log",
+            launch=_launch,
             variables={
                 "SERVICES": "",  # all of them
                 "MINISTACK_OPENSEARCH_ENDPOINT": f"127.0.0.1:{search}",
@@ -122,13 +133,10 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
             environment=shared,
         )
         running.callback(stores.stop, provider, seconds=5)
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ENV_FILE"))
-        }
         place = Rehearsal(
             project=_copy(folder / "project"),
             variables={
-                **inherited,
+                **OUTSIDE,
                 **aws_variables(aws),
                 "DEPLOY_FOLDER": str(folder / "deploy"),
                 "PAYMENT_ORIGIN": f"http://127.0.0.1:{payment}",
@@ -138,6 +146,21 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
             Name=f"bookstore/{STAGE}/payment", SecretString=json.dumps(shared)
         )
         yield place
+
+
+def _launch(
+    command: Sequence[str], *, log: Path | None, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    assert log
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            env={**OUTSIDE, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def _copy(project: Path) -> Path:

@@ -1,0 +1,409 @@
+"""What the program that ships says and does when something is not as it should be. AWS is recorded answers."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.stub import Stubber
+
+from infra import __main__ as program
+from infra import checks, costs, functions, place, sizes, stacks, static_files, templates
+from infra.errors import DeploymentError
+from infra.place import Place
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    found = Place("staging", "eu-west-2")
+    found.__dict__["account"] = "123456789012"
+    return found
+
+
+@pytest.fixture
+def answers(there: Place) -> Iterator[Callable[..., Stubber]]:
+    """Record a service's answers, in order; every one has to be asked for."""
+    stubbers = []
+
+    def recorded(service: str, *told: tuple[str, dict[str, Any] | str]) -> Stubber:
+        stubber = Stubber(there.client(service))
+        for operation, answer in told:
+            if isinstance(answer, str):
+                code, _, message = answer.partition(": ")
+                stubber.add_client_error(operation, code, message)
+            else:
+                stubber.add_response(operation, answer)
+        stubber.activate()
+        stubbers.append(stubber)
+        return stubber
+
+    yield recorded
+    for stubber in stubbers:
+        stubber.assert_no_pending_responses()
+
+
+def stack(status: str, **more: Any) -> dict[str, Any]:
+    return {
+        "Stacks": [{"StackName": "s", "StackId": "arn:s", "CreationTime": NOW, "StackStatus": status, **more}]
+    }
+
+
+GONE = "ValidationError: Stack with id s does not exist"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacks.time, "sleep", lambda _seconds: None)
+
+
+@pytest.mark.parametrize(
+    "status", ["ROLLBACK_COMPLETE", "CREATE_FAILED", "REVIEW_IN_PROGRESS", "DELETE_FAILED"]
+)
+def test_a_stack_that_never_came_to_life_is_removed_first(there: Place, answers: Any, status: str) -> None:
+    answers(
+        "cloudformation",
+        ("describe_stacks", stack(status)),
+        ("describe_stacks", stack(status)),
+        ("delete_stack", {}),
+        ("describe_stacks", stack("DELETE_COMPLETE")),
+        ("describe_stack_events", {"StackEvents": []}),
+    )
+    stacks.Stacks(there).settle("s")
+
+
+def test_a_change_that_is_under_way_is_waited_for(there: Place, answers: Any) -> None:
+    answers(
+        "cloudformation",
+        ("describe_stacks", stack("UPDATE_IN_PROGRESS")),
+        ("describe_stacks", stack("UPDATE_IN_PROGRESS")),
+        ("describe_stacks", stack("UPDATE_COMPLETE")),
+    )
+    stacks.Stacks(there).settle("s")
+
+
+def test_a_change_that_was_half_undone_is_undone(there: Place, answers: Any) -> None:
+    answers(
+        "cloudformation",
+        ("describe_stacks", stack("UPDATE_ROLLBACK_FAILED")),
+        ("continue_update_rollback", {}),
+        ("describe_stacks", stack("UPDATE_ROLLBACK_COMPLETE")),
+    )
+    stacks.Stacks(there).settle("s")
+
+
+def failure(name: str, reason: str, status: str = "CREATE_FAILED") -> dict[str, Any]:
+    return {
+        "StackId": "arn:s",
+        "EventId": name,
+        "StackName": "s",
+        "LogicalResourceId": name,
+        "PhysicalResourceId": "",
+        "ResourceType": "AWS::S3::Bucket",
+        "Timestamp": datetime.now(UTC),
+        "ResourceStatus": status,
+        "ResourceStatusReason": reason,
+    }
+
+
+def test_a_failed_stack_is_told_by_its_first_cause(there: Place, answers: Any) -> None:
+    started = datetime(2100, 1, 1, tzinfo=UTC)
+    events = [
+        failure("Other", "Resource creation cancelled") | {"Timestamp": started},
+        failure("StaticBucket", "bookstore-static already exists") | {"Timestamp": started},
+    ]
+    answers(
+        "cloudformation",
+        ("describe_stacks", GONE),
+        ("describe_stacks", GONE),
+        ("describe_stacks", GONE),
+        ("create_stack", {"StackId": "arn:s"}),
+        ("describe_stacks", stack("ROLLBACK_COMPLETE")),
+        ("describe_stack_events", {"StackEvents": events}),
+        ("describe_stack_events", {"StackEvents": events}),
+    )
+    with pytest.raises(
+        DeploymentError, match=r"because StaticBucket .* failed: bookstore-static already exists\."
+    ):
+        stacks.Stacks(there).deploy("s", "firewall", {"Stage": "staging"})
+
+
+def test_a_parameter_comes_from_what_is_known_or_stays_or_is_asked_for() -> None:
+    known = {
+        "Stage": "staging",
+        "StaticBucket": "a",
+        "StaticBucketDomain": "b",
+        "CoversBucket": "c",
+        "Unknown": "x",
+    }
+    before = {"CoversBucketDomain": "d", "DomainName": "books.example", "StaticBucket": "old"}
+    filled = stacks.fill("edge", known, before)
+    assert filled["StaticBucket"] == "a"
+    assert filled["DomainName"] == "books.example"
+    assert "Unknown" not in filled
+    assert "PriceClass" not in filled  # its default
+    with pytest.raises(DeploymentError, match="asks for CoversBucketDomain, which nothing says"):
+        stacks.fill("edge", known, {})
+
+
+def test_each_stack_gets_what_it_asks_for_from_those_before_it() -> None:
+    """Outputs and parameters meet by their names alone."""
+    known = {"Stage"}
+    for name in checks.ALL_STACKS:
+        for parameter, told in templates.parameters(name).items():
+            assert "Default" in told or parameter in known, f"{name} asks for {parameter}"
+        known |= templates.load(name).get("Outputs", {}).keys()
+
+
+def test_templates_are_short_enough_to_be_sent_as_they_are() -> None:
+    for name in (*checks.ALL_STACKS, "pipeline"):
+        assert len(templates.text(name).encode()) <= templates.LONGEST
+
+
+def test_no_template_uses_what_cloudformation_does_not_read() -> None:
+    for name in (*checks.ALL_STACKS, "pipeline"):
+        assert "<<:" not in templates.text(name)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (NoCredentialsError(), "There are no AWS credentials"),
+        (EndpointConnectionError(endpoint_url="https://sts.example"), "AWS cannot be reached"),
+        (
+            ClientError({"Error": {"Code": "ExpiredToken", "Message": "x"}}, "o"),
+            "have expired: sign in again",
+        ),
+        (
+            ClientError({"Error": {"Code": "InvalidClientTokenId", "Message": "x"}}, "o"),
+            "does not know these credentials",
+        ),
+        (ClientError({"Error": {"Code": "AccessDenied", "Message": "x"}}, "o"), "may not do that"),
+        (ClientError({"Error": {"Code": "OptInRequired", "Message": "x"}}, "o"), "Turn it on"),
+    ],
+)
+def test_what_aws_does_not_like_is_a_sentence(error: Exception, told: str) -> None:
+    assert told in place.sentence(error)
+
+
+def test_no_credentials_are_a_sentence_and_an_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nobody(_stage: str) -> Place:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(place, "find", nobody)
+    assert program.main(["deploy", "--stage", "dev", "--yes"]) == 1
+    told = capsys.readouterr().err.strip()
+    assert told.startswith("There are no AWS credentials")
+    assert "\n" not in told
+
+
+def test_a_stage_that_there_is_not_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["deploy", "--stage", ""]) == 1
+    assert "STAGE is one of dev, staging, production" in capsys.readouterr().err
+
+
+def test_without_a_region_nothing_begins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    assert program.main(["deploy", "--stage", "dev"]) == 1
+    assert "set AWS_REGION" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({"DomianName": "x"}, "SET names DomianName, which nothing takes"),
+        ({"NatGateways": "3"}, "NatGateways is one of 0, 1, 2, and '3' is not"),
+    ],
+)
+def test_a_slip_of_the_pen_in_a_parameter_is_told(chosen: dict[str, str], told: str) -> None:
+    with pytest.raises(DeploymentError, match=told):
+        checks.check_names_of_parameters(chosen)
+
+
+def test_a_service_that_the_region_lacks_is_named(there: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(_client: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://es.example")
+
+    monkeypatch.setattr(checks, "QUESTIONS", {"opensearch": ("OpenSearch", lacking)})
+    (said,) = checks.services_missing(there)
+    assert said.startswith("OpenSearch does not answer in eu-west-2: choose a region that has it")
+
+
+def test_a_bucket_of_somebody_else_is_told_before_anything_is_made(there: Place, answers: Any) -> None:
+    answers("cloudformation", ("describe_stacks", GONE))
+    answers("s3", ("head_bucket", "403: Forbidden"), ("head_bucket", {}), ("head_bucket", {}))
+    tables = len(checks._tables(there))
+    answers("dynamodb", *[("describe_table", "ResourceNotFoundException: none")] * tables)
+    said = checks.names_taken(there)
+    assert said[0].startswith("The bucket bookstore-staging-covers-123456789012-eu-west-2 is there")
+
+
+def test_a_stream_that_nobody_reads_fails_the_deployment(there: Place, answers: Any) -> None:
+    """A table that was made anew: the mapping reads the stream of the old one, enabled and silent."""
+    described = [
+        {"Table": {"TableName": name, "LatestStreamArn": f"arn:aws:dynamodb:r:1:table/{name}/stream/2026"}}
+        for name in ("bookstore-staging-Books", "bookstore-staging-Orders")
+    ]
+    answers("dynamodb", *(("describe_table", each) for each in described))
+    mapping = {"FunctionArn": "arn:aws:lambda:r:1:function:bookstore-staging-projector", "State": "Enabled"}
+    old = {**mapping, "EventSourceArn": "arn:aws:dynamodb:r:1:table/bookstore-staging-Books/stream/2025"}
+    new = {**mapping, "EventSourceArn": described[1]["Table"]["LatestStreamArn"]}
+    answers("lambda", ("list_event_source_mappings", {"EventSourceMappings": [old, new]}))
+    with pytest.raises(
+        DeploymentError, match="The stream of bookstore-staging-Books is not read by the projector"
+    ):
+        functions.check_mappings(there)
+
+
+def policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})}
+
+
+API = {
+    "StackResourceDetail": {
+        "LogicalResourceId": "Api",
+        "PhysicalResourceId": "abc123",
+        "ResourceType": "AWS::ApiGateway::RestApi",
+        "LastUpdatedTimestamp": NOW,
+        "ResourceStatus": "CREATE_COMPLETE",
+    }
+}
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [{"AWS": "*"}, "*", {"AWS": "arn:aws:iam::999999999999:root"}, {"Service": "events.amazonaws.com"}],
+)
+def test_nobody_but_the_api_may_call_the_web_function(there: Place, answers: Any, principal: object) -> None:
+    answers("cloudformation", ("describe_stacks", stack("CREATE_COMPLETE")), ("describe_stack_resource", API))
+    answers("lambda", ("get_policy", policy({"Sid": "open", "Effect": "Allow", "Principal": principal})))
+    with pytest.raises(DeploymentError, match=r"Others than the shop's API may call .* --statement-id open"):
+        functions.check_callers(there)
+
+
+def test_the_shops_own_api_may_call_it(there: Place, answers: Any) -> None:
+    answers("cloudformation", ("describe_stacks", stack("CREATE_COMPLETE")), ("describe_stack_resource", API))
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "apigateway.amazonaws.com"},
+        "Condition": {"ArnLike": {"AWS:SourceArn": "arn:aws:execute-api:eu-west-2:123456789012:abc123/*"}},
+    }
+    answers("lambda", ("get_policy", policy(statement)))
+    functions.check_callers(there)
+
+
+OUTPUTS = {
+    "Origin": "https://d1.cloudfront.net",
+    "RedisHost": "redis.example",
+    "RedisPort": "6379",
+    "PackagesBucket": "packages",
+    "PrivateSubnetIds": "subnet-1,subnet-2",
+    "FunctionSecurityGroupId": "sg-1",
+    **{
+        name: f"arn:{name}"
+        for name in ("ShopSecretArn", "EdgeSecretArn", "SignInSecretArn", "RedisSecretArn")
+    },
+    **{name: f"arn:{name}" for name in ("WebRoleArn", "ProjectorRoleArn", "TasksRoleArn")},
+    **{output: f"the {output}" for output in functions._FROM_OUTPUTS.values()},
+}
+
+
+def test_the_functions_settings_hold_names_and_no_secret(
+    there: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("DEPLOY_FOLDER", str(tmp_path))
+    monkeypatch.setenv("PAYMENT_ORIGIN", "https://pay.example")  # is for rehearsals
+    variables = functions.environment(there, OUTPUTS, {"CURRENCY": "EUR", "NatGateways": "2"})
+    assert variables["REDIS_URL"] == "rediss://redis.example:6379/0"
+    assert variables["OPENSEARCH_AUTH"] == "aws"
+    assert variables["CURRENCY"] == "EUR"
+    assert not {"NatGateways", "AWS_ENDPOINT_URL", "PAYMENT_PROVIDER", "AWS_REGION"} & variables.keys()
+    assert not {"SECRET_KEY", "EDGE_SECRET", "REDIS_PASSWORD", "COGNITO_CLIENT_SECRET"} & variables.keys()
+    assert variables["SECRETS"].count("arn:") == 4
+    file = functions.write_settings(there, OUTPUTS, {"": variables, "projector": variables})
+    written = json.loads(file.read_text())
+    assert list(written) == ["staging", "staging-projector", "staging-tasks"]
+    assert written["staging"]["role_arn"] == "arn:WebRoleArn"
+    assert written["staging-projector"]["role_arn"] == "arn:ProjectorRoleArn"
+    assert written["staging-projector"]["apigateway_enabled"] is False
+    assert written["staging"]["vpc_config"]["SubnetIds"] == ["subnet-1", "subnet-2"]
+    assert "extends" not in written["staging-tasks"]
+
+
+def test_a_roll_back_ships_the_package_of_before_with_its_own_variables(
+    there: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("DEPLOY_FOLDER", str(tmp_path))
+    before = {
+        "": functions.Version(
+            "bookstore-staging", "old", {"PACKAGE": "packages/old.zip", "LOG_LEVEL": "INFO"}
+        ),
+        "tasks": functions.Version("bookstore-staging-tasks", "old", {"PACKAGE": "packages/old.zip"}),
+    }
+    now = {
+        "": {"FunctionName": "bookstore-staging", "CodeSha256": "new", "Environment": {"Variables": {}}},
+        "tasks": {
+            "FunctionName": "bookstore-staging-tasks",
+            "CodeSha256": "old",
+            "Environment": {"Variables": {"PACKAGE": "packages/old.zip"}},
+        },
+    }
+    shipped = []
+    monkeypatch.setattr(functions, "describe", lambda _place, kind: {"Configuration": now[kind]})
+    monkeypatch.setattr(
+        functions, "ship", lambda _place, kind, settings, package: shipped.append((kind, package))
+    )
+    assert functions.roll_back(there, OUTPUTS, before) == ["bookstore-staging"]
+    assert shipped == [("", "s3://packages/packages/old.zip")]
+    written = json.loads((tmp_path / "staging" / "zappa_settings.json").read_text())
+    assert written["staging"]["aws_environment_variables"]["LOG_LEVEL"] == "INFO"
+
+
+def test_old_static_files_stay_and_only_new_ones_are_sent(there: Place, answers: Any, tmp_path: Any) -> None:
+    for name in ("css/shop.0123456789ab.css", "css/shop.css", "js/new.ba9876543210.js", "errors/away.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    sent = []
+    client = there.client("s3")
+    client.upload_file = lambda _file, _bucket, key, ExtraArgs: sent.append((key, ExtraArgs["CacheControl"]))  # noqa: N803
+    answers(
+        "s3",
+        (
+            "list_objects_v2",
+            {"Contents": [{"Key": "static/css/shop.0123456789ab.css"}, {"Key": "static/old"}]},
+        ),
+    )
+    assert static_files.upload(there, "bucket", tmp_path) == 1
+    assert sorted(sent) == [
+        ("static/errors/away.html", static_files.FOR_MINUTES),
+        ("static/js/new.ba9876543210.js", static_files.FOR_EVER),
+    ]
+
+
+def test_every_size_in_stages_toml_is_a_parameter() -> None:
+    for stage in place.STAGES:
+        checks.check_names_of_parameters(sizes.of_stage(stage))
+
+
+def test_the_page_of_costs_shows_what_the_program_reckons() -> None:
+    page = (templates.FOLDER.parent / "docs" / "costs.md").read_text()
+    assert costs.document() in page
+
+
+def test_more_machines_cost_more() -> None:
+    smallest = costs.total(costs.idle("dev"))
+    assert costs.total(costs.idle("dev", {"NatGateways": "2"})) == pytest.approx(
+        smallest + costs.HOURS * (costs.NAT_HOUR + costs.ADDRESS_HOUR)
+    )
+    assert costs.total(costs.idle("production")) > smallest
