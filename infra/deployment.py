@@ -32,7 +32,6 @@ class Deployment:
     def __init__(self, place: Place, chosen: Mapping[str, str]) -> None:
         self._place = place
         self._chosen = chosen
-        self._stacks = Stacks(place)
         self._known: dict[str, str] = {}  # outputs so far
 
     def run(self) -> str:
@@ -61,16 +60,16 @@ class Deployment:
         functions.keep_package(place, bucket, before)
         key = functions.upload(place, bucket, built.path)
         try:
-            self._switch(key)
+            self._switch(key, before)
         except (DeploymentError, *TROUBLE) as error:
             raise self._rolled_back(before, error) from error
         return self._known["Origin"]
 
-    def _switch(self, package_key: str) -> None:
+    def _switch(self, package_key: str, before: Mapping[str, functions.Version]) -> None:
         """Put the new code to work, and look whether it does."""
         place = self._place
         with _step("Functions"):
-            variables = functions.environment(place, self._known, self._chosen) | {
+            variables = functions.environment(place, self._known, self._remembered(before)) | {
                 "PACKAGE": package_key,
                 "DEPLOYED_AT": datetime.now(UTC).isoformat(
                     timespec="seconds"
@@ -92,6 +91,12 @@ class Deployment:
             self._search_index()
         with _step("A look from outside"):
             smoke.check(place, self._known)
+
+    def _remembered(self, before: Mapping[str, functions.Version]) -> dict[str, str]:
+        """Return what was chosen for the functions, now or the last time."""
+        earlier = before[""].environment if "" in before else {}
+        kept = {name: earlier[name] for name in functions.CHOICES if name in earlier}
+        return kept | Stacks(self._place).parameters(self._place.stack("sign-in")) | dict(self._chosen)
 
     def _rolled_back(self, before: Mapping[str, functions.Version], error: Exception) -> DeploymentError:
         """Bring the functions back; return what to tell."""
@@ -123,7 +128,10 @@ class Deployment:
             **self._chosen,
             **(more or {}),
         }
-        self._known |= Stacks(self._place, region).deploy(self._place.stack(name), name, values)
+        stacks = Stacks(self._place, region)
+        self._known |= stacks.deploy(self._place.stack(name), name, values)
+        if name in KEPT and self._place.stage != "dev":
+            stacks.protect(self._place.stack(name))
 
     def _firewall(self) -> None:
         """Make what CloudFront takes from another region, where the stage wants it."""

@@ -38,12 +38,9 @@ _FROM_OUTPUTS = {
     "COGNITO_ISSUER": "Issuer",
     "COGNITO_ORIGIN": "SignInOrigin",
 }
-# What somebody may set for a stage beside that, with SET="NAME=value".
+# What somebody may set for a stage beside that, with SET="NAME=value"; it stays until it is set again.
 CHOICES = (
     "LOG_LEVEL",
-    "MAIL_FROM",
-    "MAIL_BACKEND",
-    "MAIL_OPTIONS",
     "CURRENCY",
     "HOME_COUNTRY",
     "SHOP_TIME_ZONE",
@@ -95,7 +92,8 @@ def environment(place: Place, outputs: Mapping[str, str], chosen: Mapping[str, s
         "SECRETS": ",".join(
             outputs[name] for name in ("ShopSecretArn", "EdgeSecretArn", "SignInSecretArn", "RedisSecretArn")
         ),
-        "MAIL_FROM": f"The Bookstore <shop@{urlsplit(origin).hostname}>",
+        "MAIL_BACKEND": "django_ses.SESBackend",
+        "MAIL_FROM": chosen.get("MailFrom") or f"The Bookstore <shop@{urlsplit(origin).hostname}>",
         **{name: value for name, value in chosen.items() if name in CHOICES},
     }
     if place.is_local:

@@ -145,6 +145,10 @@ class Stacks:
                 f"The stack {name} is in a state that this program does not know: {status}."
             )
 
+    def protect(self, name: str) -> None:
+        """Keep a stack from being removed by a slip of the hand."""
+        self._cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=True)
+
     def delete(self, name: str) -> bool:
         """Remove a stack; tell whether there was one. Raises ``DeploymentError`` when something stays."""
         found = self.describe(name)

@@ -60,7 +60,7 @@ def _watch(place: Place, event: Mapping[str, Any], first: Future[dict[str, Any] 
     while True:
         answer = first.result() if first.done() else None
         if answer and answer.get("state") != "running":
-            return _tell(str(answer.get("said", "")))
+            return _tell(answer.get("reached"), str(answer.get("said", "")))
         item = _progress(place, str(event["task"]))
         if item and item != shown:
             shown, deadline = item, time.monotonic() + SILENCE_SECONDS
@@ -68,7 +68,7 @@ def _watch(place: Place, event: Mapping[str, Any], first: Future[dict[str, Any] 
                 f"  {event['command']} ({event['task']}): {item.get('progress', '0')} done, piece {item.get('pieces', '1')}"
             )
         if first.done() and item.get("state") in {"done", "failed"}:
-            _tell(item.get("said", ""))
+            _tell(json.loads(item.get("reached", "null")), item.get("said", ""))
             if item["state"] == "failed":
                 raise DeploymentError(
                     f"{event['command']} failed. TASK={event['task']} goes on from where it was."
@@ -86,11 +86,15 @@ def _progress(place: Place, task: str) -> dict[str, str]:
     found = place.client("dynamodb").get_item(
         TableName=f"{place.prefix}-Tasks", Key={"id": {"S": task}}, ConsistentRead=True
     )
-    names = ("state", "progress", "pieces", "said")
+    names = ("state", "progress", "pieces", "reached", "said")
     item = found.get("Item", {})
     return {name: str(next(iter(item[name].values()))) for name in names if name in item}
 
 
-def _tell(said: str) -> None:
+def _tell(reached: Mapping[str, Any] | None, said: str) -> None:
     for line in said.splitlines():
         say(f"  {line}")
+    if reached:
+        say(
+            f"  {', '.join(f'{name}: {value}' for name, value in reached.items() if value not in ('', [], None))}"
+        )

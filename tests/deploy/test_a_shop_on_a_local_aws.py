@@ -33,8 +33,9 @@ def test_books_come_from_a_file_in_s3_by_a_task(rehearsal: Rehearsal) -> None:
     rehearsal.client("s3").put_object(Bucket=bucket, Key="imports/books.csv", Body=BOOKS.encode())
     command = f"import_books s3://{bucket}/imports/books.csv --mapping seed"
     assert rehearsal.infra("task", "--command", command) == 0
+    assert "added: 1" in rehearsal.said[-1]
     deadline = time.monotonic() + 90
-    while "A Rehearsal" not in rehearsal.get("/search/?q=rehearsal").text:
+    while "/books/1001/" not in rehearsal.get("/search/?q=rehearsal").text:
         assert time.monotonic() < deadline, "the projector carries imported books into search"
         time.sleep(1)
 
