@@ -310,9 +310,16 @@ LANGUAGE_CODE = "en-gb"
 USE_I18N = True
 USE_TZ = True
 DEFAULT_FROM_EMAIL = MAIL_FROM
-_mail_options: dict[str, str | float] = {**MAIL_OPTIONS}
+_mail_options: dict[str, object] = {**MAIL_OPTIONS}
 if MAIL_BACKEND.endswith(".smtp.EmailBackend"):  # which would wait for ever
     _mail_options["timeout"] = float(MAIL_OPTIONS.get("timeout", 5))  # seconds
+elif MAIL_BACKEND == "django_ses.SESBackend":
+    _mail_options |= {
+        "aws_region_name": AWS_REGION,
+        "aws_region_endpoint": AWS_ENDPOINT_URL or f"https://email.{AWS_REGION}.amazonaws.com",
+        "aws_config": Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1}),
+    }
+AWS_SES_AUTO_THROTTLE = None  # it would ask for the quota before each letter, and sleep
 MAILERS = {"default": {"BACKEND": MAIL_BACKEND, "OPTIONS": _mail_options}}
 
 LOGGING = {

@@ -1,9 +1,12 @@
 """What the stream of orders sends to customers: each mail at most once, and none for nothing."""
 
+import json
 import smtplib
+import urllib.request
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
 from django.core import mail
 from django.core.mail import EmailMessage
@@ -19,6 +22,7 @@ from orders.projection import write_to_customer
 from orders.services import cancel_order, release
 from tests import factories
 from tests.integration.orders.buying import fill_cart, pay_at, place, reserve, the_order
+from tests.unit.bookstore.reading_settings import COMPLETE, read_settings
 
 NOW = datetime.now(UTC)
 
@@ -164,3 +168,18 @@ def test_a_claim_whose_answer_was_lost_still_sends_the_mail(order, outbox, lose_
     write_to_customer(change)
     assert len(outbox) == 1
     assert the_order().mailed == ["placed"]
+
+
+def test_on_aws_the_mail_goes_through_ses(order, pump, settings):
+    here = {"AWS_ENDPOINT_URL": settings.AWS_ENDPOINT_URL, "AWS_REGION": settings.AWS_REGION}
+    deployed = read_settings(**COMPLETE | here | {"MAIL_BACKEND": "django_ses.SESBackend"})
+    settings.MAILERS, settings.AWS_SES_AUTO_THROTTLE = deployed["MAILERS"], deployed["AWS_SES_AUTO_THROTTLE"]
+    boto3.client("ses", region_name=settings.AWS_REGION).verify_email_identity(
+        EmailAddress=settings.DEFAULT_FROM_EMAIL
+    )
+    place(order)
+    pump()
+    with urllib.request.urlopen(f"{settings.AWS_ENDPOINT_URL}/_ministack/ses/messages", timeout=5) as answer:
+        (sent,) = json.load(answer)["messages"]["000000000000"]
+    assert "reader@example.com" in str(sent)
+    assert order.number in str(sent)
