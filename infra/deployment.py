@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+from botocore.exceptions import ClientError
+
 from infra import functions, package, sizes, smoke, static_files, tasks
 from infra.errors import DeploymentError
-from infra.place import EDGE_REGION, TROUBLE, Place, port_of, say
+from infra.place import EDGE_REGION, TROUBLE, Place, code_of, port_of, say
 from infra.stacks import Stacks
 
 # The stacks in the order in which they are made. Each may use the outputs of those before it.
 MADE = ("data", "firewall", "edge", "sign-in", "roles", "site")
+SEARCH_SERVICE = "opensearchservice.amazonaws.com"
 KEPT = ("data", "sign-in")  # what `undeploy` leaves: books, orders, accounts
 
 
@@ -43,6 +46,7 @@ class Deployment:
         with _step("Building the package"):
             built = package.build(stage=place.stage, folder=functions.folder(place))
         with _step("Data"):
+            self._allow_search()
             self._deploy("data")
         with _step("Edge"):
             self._firewall()
@@ -132,6 +136,16 @@ class Deployment:
         self._known |= stacks.deploy(self._place.stack(name), name, values)
         if name in KEPT and self._place.stage != "dev":
             stacks.protect(self._place.stack(name))
+
+    def _allow_search(self) -> None:
+        """Make the role with which OpenSearch stands in a network, once an account: CloudFormation does not."""
+        if self._place.is_local or Stacks(self._place).status(self._place.stack("data")):
+            return
+        try:
+            self._place.client("iam").create_service_linked_role(AWSServiceName=SEARCH_SERVICE)
+        except ClientError as error:
+            if code_of(error) != "InvalidInput":  # it is there
+                raise
 
     def _firewall(self) -> None:
         """Make what CloudFront takes from another region, where the stage wants it."""

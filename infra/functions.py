@@ -24,6 +24,7 @@ from infra.stacks import Stacks
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".deploy"  # what a deployment writes down; not part of the repository
 KINDS = ("", "projector", "tasks")  # of functions, as their names end; the first is the web function's
+SNAPSHOTS = "snapstart"  # the alias through which the API calls a function that starts from a snapshot
 ZAPPA_SECONDS = 15 * 60
 LAST_LINES = 12  # of what Zappa said, shown when it fails
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -347,7 +348,7 @@ def check_callers(place: Place) -> None:
     policy on the function could let others in.
     """
     api = api_id(place)
-    for statement in _policy(place, ""):
+    for statement in [*_policy(place, ""), *_policy(place, "", Qualifier=SNAPSHOTS)]:
         allowed = statement.get("Principal", {}) == {"Service": "apigateway.amazonaws.com"} and any(
             f":{place.account}:{api}/" in each for each in _sources(statement)
         )
@@ -359,9 +360,9 @@ def check_callers(place: Place) -> None:
             )
 
 
-def _policy(place: Place, kind: str) -> list[dict[str, Any]]:
+def _policy(place: Place, kind: str, **more: str) -> list[dict[str, Any]]:
     try:
-        found = place.client("lambda").get_policy(FunctionName=name_of(place, kind))
+        found = place.client("lambda").get_policy(FunctionName=name_of(place, kind), **more)
     except ClientError as error:
         if code_of(error) == "ResourceNotFoundException":
             return []

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -95,7 +94,7 @@ class Stacks:
             "Capabilities": CAPABILITIES,
             "Tags": [{"Key": "bookstore-stage", "Value": self.place.stage}],
         }
-        started = datetime.now(UTC)
+        last = self._last_event(name)
         if self.status(name):
             say(f"  {name}: is compared with its template …")
             try:
@@ -110,10 +109,10 @@ class Stacks:
                 self._cloudformation.create_stack(**request, OnFailure="ROLLBACK")
             except ClientError as error:
                 raise DeploymentError(f"The stack {name} cannot be made: {_message(error)}") from error
-        status = self._wait(name, since=started)
+        status = self._wait(name, after=last)
         if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             raise DeploymentError(
-                f"The stack {name} is as it was before, because {self._cause(name, since=started)} Put that right and"
+                f"The stack {name} is as it was before, because {self._cause(name, after=last)} Put that right and"
                 " run the same command again."
             )
         return self.outputs(name)
@@ -154,24 +153,27 @@ class Stacks:
         found = self.describe(name)
         if not found:
             return False
-        started = datetime.now(UTC)
+        last = self._last_event(name)
         self._cloudformation.delete_stack(StackName=found["StackId"])
-        status = self._wait(found["StackId"], since=started)
+        status = self._wait(found["StackId"], after=last)
         if status not in {"", "DELETE_COMPLETE"}:
             raise DeploymentError(
-                f"The stack {name} cannot be removed, because {self._cause(found['StackId'], since=started)} Remove"
+                f"The stack {name} cannot be removed, because {self._cause(found['StackId'], after=last)} Remove"
                 " what it names by hand, then run the same command again."
             )
         return True
 
-    def _wait(self, name: str, *, since: datetime | None = None) -> str:
-        """Wait for the end of what is under way, showing resources as they are done; return the last status."""
+    def _wait(self, name: str, *, after: str | None = None) -> str:
+        """Wait for the end of what is under way; return the last status.
+
+        With ``after``, the number of an event, the resources that are done since then are shown.
+        """
         deadline = time.monotonic() + PATIENCE
         pause = 0.2
         shown: set[str] = set()
         while (status := self.status(name)).endswith("_IN_PROGRESS"):
-            if since:
-                self._show(name, since, shown)
+            if after is not None:
+                self._show(name, after, shown)
             if time.monotonic() > deadline:
                 raise DeploymentError(
                     f"CloudFormation is still busy with {name} after {PATIENCE // 60} minutes: run the same command"
@@ -179,36 +181,39 @@ class Stacks:
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, 10.0)
-        if since:
-            self._show(name, since, shown)
+        if after is not None:
+            self._show(name, after, shown)
         return status
 
-    def _show(self, name: str, since: datetime, shown: set[str]) -> None:
-        for event in reversed(list(self._events(name, since=since))):
-            status = event["ResourceStatus"]
-            if event["EventId"] in shown or event["PhysicalResourceId"] == event["StackId"]:
+    def _show(self, name: str, after: str, shown: set[str]) -> None:
+        for event in reversed(list(self._events(name, after=after))):
+            if event["EventId"] in shown or event.get("PhysicalResourceId") == event["StackId"]:
                 continue
             shown.add(event["EventId"])
-            if status.endswith(("_COMPLETE", "_FAILED")):
-                say(f"    {event['LogicalResourceId']}: {status.replace('_', ' ').lower()}")
+            if event["ResourceStatus"].endswith(("_COMPLETE", "_FAILED")):
+                say(f"    {event['LogicalResourceId']}: {event['ResourceStatus'].replace('_', ' ').lower()}")
 
-    def _events(self, name: str, *, since: datetime | None = None) -> Iterator[dict[str, Any]]:
-        """Return what happened to a stack, the newest first."""
+    def _last_event(self, name: str) -> str:
+        """Return the number of the newest event, by which later ones are told from earlier ones; empty for none."""
+        return next((event["EventId"] for event in self._events(name)), "")
+
+    def _events(self, name: str, *, after: str = "") -> Iterator[dict[str, Any]]:
+        """Return what happened to a stack since an event, the newest first."""
         try:
             for page in self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=name):
                 for event in page["StackEvents"]:
-                    if since and event["Timestamp"] < since:
+                    if event["EventId"] == after:
                         return
                     yield event
         except ClientError as error:
             if "does not exist" not in str(error):  # it is deleted, with its events
                 raise
 
-    def _cause(self, name: str, *, since: datetime | None = None) -> str:
+    def _cause(self, name: str, *, after: str = "") -> str:
         """Return, as the rest of a sentence, why the last change failed."""
         failures = [
             f"{event['LogicalResourceId']} ({event.get('ResourceType', 'resource')}) failed: {event['ResourceStatusReason']}"
-            for event in self._events(name, since=since)
+            for event in self._events(name, after=after)
             if event["ResourceStatus"].endswith("_FAILED")
             and not event.get("ResourceStatusReason", _NOT_THE_CAUSE[0]).startswith(_NOT_THE_CAUSE)
         ]

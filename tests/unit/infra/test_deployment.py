@@ -70,6 +70,7 @@ def test_a_stack_that_never_came_to_life_is_removed_first(there: Place, answers:
         "cloudformation",
         ("describe_stacks", stack(status)),
         ("describe_stacks", stack(status)),
+        ("describe_stack_events", {"StackEvents": [failure("Bucket", "in the way")]}),
         ("delete_stack", {}),
         ("describe_stacks", stack("DELETE_COMPLETE")),
         ("describe_stack_events", {"StackEvents": []}),
@@ -105,22 +106,24 @@ def failure(name: str, reason: str, status: str = "CREATE_FAILED") -> dict[str, 
         "LogicalResourceId": name,
         "PhysicalResourceId": "",
         "ResourceType": "AWS::S3::Bucket",
-        "Timestamp": datetime.now(UTC),
+        "Timestamp": NOW,
         "ResourceStatus": status,
         "ResourceStatusReason": reason,
     }
 
 
 def test_a_failed_stack_is_told_by_its_first_cause(there: Place, answers: Any) -> None:
-    started = datetime(2100, 1, 1, tzinfo=UTC)
+    earlier = failure("Old", "what went wrong the last time")
     events = [
-        failure("Other", "Resource creation cancelled") | {"Timestamp": started},
-        failure("StaticBucket", "bookstore-static already exists") | {"Timestamp": started},
+        failure("Other", "Resource creation cancelled"),
+        failure("StaticBucket", "bookstore-static already exists"),
+        earlier,
     ]
     answers(
         "cloudformation",
         ("describe_stacks", GONE),
         ("describe_stacks", GONE),
+        ("describe_stack_events", {"StackEvents": [earlier]}),
         ("describe_stacks", GONE),
         ("create_stack", {"StackId": "arn:s"}),
         ("describe_stacks", stack("ROLLBACK_COMPLETE")),
@@ -287,7 +290,8 @@ API = {
 )
 def test_nobody_but_the_api_may_call_the_web_function(there: Place, answers: Any, principal: object) -> None:
     answers("cloudformation", ("describe_stacks", stack("CREATE_COMPLETE")), ("describe_stack_resource", API))
-    answers("lambda", ("get_policy", policy({"Sid": "open", "Effect": "Allow", "Principal": principal})))
+    open_door = policy({"Sid": "open", "Effect": "Allow", "Principal": principal})
+    answers("lambda", ("get_policy", "ResourceNotFoundException: none"), ("get_policy", open_door))
     with pytest.raises(DeploymentError, match=r"Others than the shop's API may call .* --statement-id open"):
         functions.check_callers(there)
 
@@ -299,7 +303,7 @@ def test_the_shops_own_api_may_call_it(there: Place, answers: Any) -> None:
         "Principal": {"Service": "apigateway.amazonaws.com"},
         "Condition": {"ArnLike": {"AWS:SourceArn": "arn:aws:execute-api:eu-west-2:123456789012:abc123/*"}},
     }
-    answers("lambda", ("get_policy", policy(statement)))
+    answers("lambda", ("get_policy", policy(statement)), ("get_policy", "ResourceNotFoundException: none"))
     functions.check_callers(there)
 
 
