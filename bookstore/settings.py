@@ -6,7 +6,6 @@ does not start half-configured: all that is missing or wrong is named at once.
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,11 +13,10 @@ from botocore.config import Config
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from dotenv import load_dotenv
-from environs import Env, validate
-from environs.exceptions import EnvValidationError
 
 from bookstore.aws import is_loopback
 from bookstore.secrets import SecretsError, load_secrets
+from bookstore.variables import Variables
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -35,73 +33,68 @@ except SecretsError as error:
     raise ImproperlyConfigured(
         f"{error}. SECRETS names them, and the process's role has to allow reading each."
     ) from error
-env = Env(eager=False)
+env = Variables(os.environ)
 
 # What this process is, and where the public finds it.
-STAGE: str = env.str("STAGE", validate=validate.OneOf(["development", "test", "staging", "production"]))
-DEBUG: bool = env.bool("DEBUG", False)
-SECRET_KEY: str = env.str("SECRET_KEY", validate=validate.Length(min=50))
-SECRET_KEY_BEFORE: str = env.str("SECRET_KEY_BEFORE", "")
-PUBLIC_ORIGIN: str = env.str("PUBLIC_ORIGIN", validate=validate.Regexp(r"^https?://[^/]+$"))
-EDGE_SECRET: str = env.str("EDGE_SECRET", "")
-EDGE_SECRET_BEFORE: str = env.str("EDGE_SECRET_BEFORE", "")
-LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
+STAGE: str = env.text("STAGE", one_of=("development", "test", "staging", "production"))
+DEBUG: bool = env.flag("DEBUG", False)
+SECRET_KEY: str = env.text("SECRET_KEY", at_least=50)
+SECRET_KEY_BEFORE: str = env.text("SECRET_KEY_BEFORE", "")
+PUBLIC_ORIGIN: str = env.text("PUBLIC_ORIGIN", shape=r"https?://[^/]+")
+EDGE_SECRET: str = env.text("EDGE_SECRET", "")
+EDGE_SECRET_BEFORE: str = env.text("EDGE_SECRET_BEFORE", "")
+LOG_LEVEL: str = env.text("LOG_LEVEL", "INFO")
 
 # The stores.
-AWS_REGION: str = env.str("AWS_REGION")
-AWS_ENDPOINT_URL: str = env.str("AWS_ENDPOINT_URL", "")
-TABLE_PREFIX: str = env.str("TABLE_PREFIX")
-STORE_TIMEOUT_SECONDS: float = env.float("STORE_TIMEOUT_SECONDS", 1.0)
-DYNAMODB_RETRIES: int = env.int("DYNAMODB_RETRIES", 1)
-DYNAMODB_POOL_CONNECTIONS: int = env.int("DYNAMODB_POOL_CONNECTIONS", 20)
-OPENSEARCH_URL: str = env.str("OPENSEARCH_URL")
-OPENSEARCH_AUTH: str = env.str("OPENSEARCH_AUTH", "", validate=validate.OneOf(["", "aws"]))
-SEARCH_INDEX: str = env.str("SEARCH_INDEX", "books")
-REDIS_URL: str = env.str("REDIS_URL")
-REDIS_PASSWORD: str = env.str("REDIS_PASSWORD", "")
-REDIS_TIMEOUT_SECONDS: float = env.float("REDIS_TIMEOUT_SECONDS", 0.3)
-DEAD_LETTER_QUEUE_URL: str = env.str("DEAD_LETTER_QUEUE_URL")
-COVERS_BUCKET: str = env.str("COVERS_BUCKET")
-COVERS_URL: str = env.str("COVERS_URL", validate=validate.Regexp(r"^https?://.+/$"))
-STATIC_URL: str = env.str("STATIC_URL", "/static/")
+AWS_REGION: str = env.text("AWS_REGION")
+AWS_ENDPOINT_URL: str = env.text("AWS_ENDPOINT_URL", "")
+TABLE_PREFIX: str = env.text("TABLE_PREFIX")
+STORE_TIMEOUT_SECONDS: float = env.number("STORE_TIMEOUT_SECONDS", 1.0)
+DYNAMODB_RETRIES: int = env.whole("DYNAMODB_RETRIES", 1)
+DYNAMODB_POOL_CONNECTIONS: int = env.whole("DYNAMODB_POOL_CONNECTIONS", 20)
+OPENSEARCH_URL: str = env.text("OPENSEARCH_URL")
+OPENSEARCH_AUTH: str = env.text("OPENSEARCH_AUTH", "", one_of=("", "aws"))
+SEARCH_INDEX: str = env.text("SEARCH_INDEX", "books")
+REDIS_URL: str = env.text("REDIS_URL")
+REDIS_PASSWORD: str = env.text("REDIS_PASSWORD", "")
+REDIS_TIMEOUT_SECONDS: float = env.number("REDIS_TIMEOUT_SECONDS", 0.3)
+DEAD_LETTER_QUEUE_URL: str = env.text("DEAD_LETTER_QUEUE_URL")
+COVERS_BUCKET: str = env.text("COVERS_BUCKET")
+COVERS_URL: str = env.text("COVERS_URL", shape=r"https?://.+/")
+STATIC_URL: str = env.text("STATIC_URL", "/static/")
 
 # Sign-in with Cognito.
-COGNITO_USER_POOL_ID: str = env.str("COGNITO_USER_POOL_ID")
-COGNITO_CLIENT_ID: str = env.str("COGNITO_CLIENT_ID")
-COGNITO_CLIENT_SECRET: str = env.str("COGNITO_CLIENT_SECRET")
-COGNITO_ISSUER: str = env.str("COGNITO_ISSUER")
-COGNITO_ORIGIN: str = env.str("COGNITO_ORIGIN")
-COGNITO_SIGN_UP_URL: str = env.str("COGNITO_SIGN_UP_URL", "")
-COGNITO_FORGOTTEN_PASSWORD_URL: str = env.str("COGNITO_FORGOTTEN_PASSWORD_URL", "")
+COGNITO_USER_POOL_ID: str = env.text("COGNITO_USER_POOL_ID")
+COGNITO_CLIENT_ID: str = env.text("COGNITO_CLIENT_ID")
+COGNITO_CLIENT_SECRET: str = env.text("COGNITO_CLIENT_SECRET")
+COGNITO_ISSUER: str = env.text("COGNITO_ISSUER")
+COGNITO_ORIGIN: str = env.text("COGNITO_ORIGIN")
+COGNITO_SIGN_UP_URL: str = env.text("COGNITO_SIGN_UP_URL", "")
+COGNITO_FORGOTTEN_PASSWORD_URL: str = env.text("COGNITO_FORGOTTEN_PASSWORD_URL", "")
 
 # Payment.
-PAYMENT_PROVIDER: str = env.str("PAYMENT_PROVIDER", "", validate=validate.OneOf(["", "demonstration"]))
-PAYMENT_ORIGIN: str = env.str("PAYMENT_ORIGIN", "")
-PAYMENT_API_KEY: str = env.str("PAYMENT_API_KEY", "")
-PAYMENT_WEBHOOK_SECRET: str = env.str("PAYMENT_WEBHOOK_SECRET", "")
+PAYMENT_PROVIDER: str = env.text("PAYMENT_PROVIDER", "", one_of=("", "demonstration"))
+PAYMENT_ORIGIN: str = env.text("PAYMENT_ORIGIN", "")
+PAYMENT_API_KEY: str = env.text("PAYMENT_API_KEY", "")
+PAYMENT_WEBHOOK_SECRET: str = env.text("PAYMENT_WEBHOOK_SECRET", "")
 
 # The shop.
-CURRENCY: str = env.str("CURRENCY", "GBP")
-HOME_COUNTRY: str = env.str("HOME_COUNTRY", "GB")
-TIME_ZONE: str = env.str("SHOP_TIME_ZONE", "Europe/London")
-MAIL_FROM: str = env.str("MAIL_FROM")
-MAIL_BACKEND: str = env.str("MAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
-MAIL_OPTIONS: dict[str, str] = env.dict("MAIL_OPTIONS", {})
-GUEST_CART_DAYS: int = env.int("GUEST_CART_DAYS", 30)
-UNPAID_ORDER_MINUTES: int = env.int("UNPAID_ORDER_MINUTES", 30)
-COUNTED_SALES_DAYS: int = env.int("COUNTED_SALES_DAYS", 45)
+CURRENCY: str = env.text("CURRENCY", "GBP")
+HOME_COUNTRY: str = env.text("HOME_COUNTRY", "GB")
+TIME_ZONE: str = env.text("SHOP_TIME_ZONE", "Europe/London")
+MAIL_FROM: str = env.text("MAIL_FROM")
+MAIL_BACKEND: str = env.text("MAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+MAIL_OPTIONS: dict[str, str] = env.pairs("MAIL_OPTIONS", {})
+GUEST_CART_DAYS: int = env.whole("GUEST_CART_DAYS", 30)
+UNPAID_ORDER_MINUTES: int = env.whole("UNPAID_ORDER_MINUTES", 30)
+COUNTED_SALES_DAYS: int = env.whole("COUNTED_SALES_DAYS", 45)
 
-mistakes: dict[str, str] = {}
-try:
-    env.seal()
-except EnvValidationError as error:
-    by_name = error.error_messages if isinstance(error.error_messages, Mapping) else {}
-    mistakes = {name: " ".join(what) for name, what in by_name.items()}
+mistakes = env.mistakes
 if STAGE in {"staging", "production"}:
     if DEBUG:
         mistakes["DEBUG"] = f"Shows source and settings to everyone: not in {STAGE}."
     # http on this machine rehearses the deployment against a local AWS.
-    if urlsplit(PUBLIC_ORIGIN or "").scheme == "http" and not is_loopback(PUBLIC_ORIGIN):
+    if urlsplit(PUBLIC_ORIGIN).scheme == "http" and not is_loopback(PUBLIC_ORIGIN):
         mistakes["PUBLIC_ORIGIN"] = f"Has to begin with https:// in {STAGE}."
 if PAYMENT_PROVIDER == "demonstration":
     addresses = {
@@ -111,14 +104,14 @@ if PAYMENT_PROVIDER == "demonstration":
         "PUBLIC_ORIGIN": PUBLIC_ORIGIN,
         "REDIS_URL": REDIS_URL,
     }
-    if foreign := [name for name, address in addresses.items() if not is_loopback(address or "")]:
+    if foreign := [name for name, address in addresses.items() if not is_loopback(address)]:
         mistakes["PAYMENT_PROVIDER"] = (
             "The demonstration takes no money, and serves only where every address is this machine's own: "
             f"not so {', '.join(foreign)}."
         )
 if EDGE_SECRET_BEFORE and not EDGE_SECRET:
     mistakes["EDGE_SECRET"] = "Is missing beside EDGE_SECRET_BEFORE: nothing would be asked for."  # noqa: S105 - no secret
-if REDIS_PASSWORD and not (REDIS_URL or "").startswith("rediss://"):
+if REDIS_PASSWORD and not REDIS_URL.startswith("rediss://"):
     mistakes["REDIS_URL"] = "Has to begin with rediss://: REDIS_PASSWORD would travel in clear."
 if mistakes:
     told = "; ".join(f"{name}: {what}" for name, what in sorted(mistakes.items()))

@@ -13,7 +13,7 @@ SETTINGS = (ROOT / "bookstore" / "settings.py").read_text()
 READ = set(re.findall(r'env(?:iron)?(?:\.\w+)?\(\s*"([A-Z_]+)"', SETTINGS)) - {"ENV_FILE"} | {
     "SECRETS"  # bookstore.secrets reads it, before the settings read the others
 }
-NEEDED = set(re.findall(r'env\.\w+\("([A-Z_]+)"(?:, validate=[^\n]*)?\)', SETTINGS))
+NEEDED = set(re.findall(r'env\.\w+\("([A-Z_]+)"(?:, \w+=[^\n]*)?\)', SETTINGS))
 KNOWN = {
     "COGNITO_USER_POOL_ID": "eu-west-2_abc",
     "COGNITO_CLIENT_ID": "id",
