@@ -41,10 +41,12 @@ def test_books_come_from_a_file_in_s3_by_a_task(rehearsal: Rehearsal) -> None:
 
 
 def test_style_sheets_and_covers_come_from_their_buckets(rehearsal: Rehearsal) -> None:
-    page = rehearsal.get("/categories/plays/")
-    sheet, cover = STYLE_SHEET.search(page.text), COVER.search(page.text)
+    deadline = time.monotonic() + 90  # a function remembers for a minute that there were no categories
+    while not (cover := COVER.search((page := rehearsal.get("/categories/plays/")).text)):
+        assert time.monotonic() < deadline, page.text
+        time.sleep(2)
+    sheet = STYLE_SHEET.search(page.text)
     assert sheet
-    assert cover
     kept["style sheet"] = sheet[1]
     style, picture = rehearsal.get(sheet[1]), rehearsal.get(cover[1])
     assert style.status == picture.status == HTTPStatus.OK

@@ -14,19 +14,29 @@ TEMPLATES = sorted(path.stem for path in templates.FOLDER.glob("[!.]*.yaml"))
 
 # The actions that AWS lets nobody narrow to a resource, and what still narrows them.
 UNNAMED = {
+    "cloudformation:ListStacks": "reads",
     "cloudformation:ValidateTemplate": "reads what it is sent",
+    "cloudfront:ListDistributions": "reads",
+    "cognito-idp:ListUserPools": "reads",
+    "dynamodb:ListTables": "reads names",
     "ec2:DescribeNetworkInterfaces": "reads; Lambda asks for it on everything",
     "ec2:DescribeSecurityGroups": "reads",
     "ec2:DescribeSubnets": "reads",
     "ec2:DescribeVpcs": "reads",
+    "elasticache:DescribeReplicationGroups": "reads",
+    "es:ListDomainNames": "reads names",
     "events:ListRuleNamesByTarget": "reads; Zappa looks whether rules are left over",
     "lambda:CreateEventSourceMapping": "a mapping has no name before it is there; held to the projector by a condition",
     "lambda:DeleteEventSourceMapping": "mappings are numbered; held to the projector by a condition",
+    "lambda:GetAccountSettings": "reads limits",
     "lambda:GetEventSourceMapping": "mappings are numbered; held to the projector by a condition",
     "lambda:ListEventSourceMappings": "reads",
+    "lambda:ListFunctions": "reads",
     "lambda:UpdateEventSourceMapping": "mappings are numbered; held to the projector by a condition",
     "logs:DescribeLogGroups": "reads",
     "secretsmanager:BatchGetSecretValue": "gives only the secrets that GetSecretValue names",
+    "secretsmanager:ListSecrets": "reads names, no secret",
+    "sqs:ListQueues": "reads names",
 }
 
 
@@ -218,12 +228,31 @@ def test_a_deployment_can_neither_write_roles_nor_delete_data() -> None:
     }
 
 
-def test_roles_are_passed_to_lambda_and_the_scheduler_alone() -> None:
+def test_roles_are_passed_to_lambda_its_api_and_the_scheduler_alone() -> None:
     (statement,) = [told for _, told in allowed("roles") if listed(told["Action"]) == ["iam:PassRole"]]
     assert statement["Condition"] == {
-        "StringEquals": {"iam:PassedToService": ["lambda.amazonaws.com", "scheduler.amazonaws.com"]}
+        "StringEquals": {
+            "iam:PassedToService": [
+                "apigateway.amazonaws.com",
+                "lambda.amazonaws.com",
+                "scheduler.amazonaws.com",
+            ]
+        }
     }
     assert all(written(resource).endswith("Role.Arn}") for resource in statement["Resource"])
+
+
+def test_the_api_may_call_the_web_function_with_the_functions_own_role() -> None:
+    """As Zappa has it: the role that it gives to the API's integration is the function's."""
+    properties = templates.resources("roles")["WebRole"]["Properties"]
+    (trusted,) = properties["AssumeRolePolicyDocument"]["Statement"]
+    assert "apigateway.amazonaws.com" in trusted["Principal"]["Service"]
+    (call,) = [each for each in statements(properties) if each.get("Sid") == "CallByApi"]
+    assert call["Action"] == "lambda:InvokeFunction"
+    assert {written(each).rpartition(":function:")[2] for each in call["Resource"]} == {
+        "bookstore-${Stage}",
+        "bookstore-${Stage}:*",
+    }
 
 
 def test_policies_fit_into_what_iam_takes() -> None:
