@@ -5,8 +5,6 @@ import hashlib
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from catalog.covers import draw_cover
-
 _FOLDER = "covers"
 
 
@@ -16,6 +14,8 @@ def drawn_cover(*, book_id: str, title: str, author: str, category: str) -> tupl
     The name holds a digest of the drawing: a cover that changes gets another address, so that
     what is at an address may be kept by browsers for ever.
     """
+    from catalog.covers import draw_cover  # noqa: PLC0415 - most processes draw none
+
     drawing = draw_cover(title=title, author=author, category=category)
     digest = hashlib.sha256(drawing.encode()).hexdigest()[:12]
     return f"{_FOLDER}/{book_id}-{digest}.svg", drawing

@@ -18,7 +18,6 @@ from bookstore.dynamodb.pages import BadCursorError
 from bookstore.typesetting import whole_money
 from catalog import search as book_search
 from catalog import selectors, structured_data
-from catalog.covers import draw_cover
 from catalog.errors import (
     AuthorNotFoundError,
     BookNotFoundError,
@@ -127,6 +126,8 @@ def _subject(slug: str) -> selectors.CategorySummary | None:
 @require_safe
 def cover(request: HttpRequest, book_id: str) -> HttpResponse:  # noqa: ARG001 - every view takes a request
     """Draw the cover of a book that has none of its own. Past orders show withdrawn books too."""
+    from catalog.covers import draw_cover  # noqa: PLC0415 - most processes draw none
+
     try:
         found = selectors.get_book(book_id, withdrawn=True)
     except BookNotFoundError as error:

@@ -17,14 +17,16 @@ from bookstore.logs import forget_secrets
 
 log = logging.getLogger(__name__)
 
+# What signing in, searching and drawing a cover need, and no other page.
+LEFT_FOR_LATER = ("bookstore.accounts.oidc", "opensearchpy", "catalog.covers")
+
 
 def prepare() -> None:
     """Have ``restored`` called in every copy, where the runtime has snapshots."""
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
         return
-    importlib.import_module(
-        "bookstore.accounts.oidc"
-    )  # left for later elsewhere; here it costs nobody's time
+    for name in LEFT_FOR_LATER:  # where there is no snapshot; here it costs nobody's time
+        importlib.import_module(name)
     # Part of AWS's runtime, and of nothing else.
     hooks = importlib.import_module("snapshot_restore_py")
     hooks.register_after_restore(restored)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from bookstore.dynamodb.tables import all_tables, table_name
 from bookstore.logs import current_request_id, redact, request_context
 from bookstore.streams import dead_letters
-from bookstore.streams.errors import MalformedRecordError, StreamError, UnknownTableError, is_transient
+from bookstore.streams.errors import MalformedRecordError, StreamError, UnknownTableError
 from bookstore.streams.records import (
     Change,
     from_record,
@@ -26,6 +26,7 @@ from bookstore.streams.records import (
     table_of,
 )
 from bookstore.streams.registry import Projection, name_of, projections_of
+from bookstore.streams.troubles import is_transient
 
 logger = logging.getLogger(__name__)
 

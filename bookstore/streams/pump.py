@@ -24,8 +24,9 @@ from django.conf import settings
 
 from bookstore import aws
 from bookstore.dynamodb.tables import all_tables, connection
-from bookstore.streams.errors import StreamStalledError, is_transient
+from bookstore.streams.errors import StreamStalledError
 from bookstore.streams.handler import BatchResponse, handler
+from bookstore.streams.troubles import is_transient
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,6 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from opensearchpy import NotFoundError, RequestError, TransportError
 
 from bookstore import aws
 from bookstore.dynamodb.attributes import instant_text
@@ -289,6 +288,8 @@ def _check_written(result: Mapping[str, Any]) -> None:
     told = f"{result.get('_id')}: {kind}: {reason}"
     if status == HTTPStatus.BAD_REQUEST:
         raise UnindexableError(told)
+    from opensearchpy import TransportError  # noqa: PLC0415
+
     raise SearchUnavailableError(told) from TransportError(status, kind, result)
 
 
@@ -325,6 +326,8 @@ def start_building(*, at: datetime) -> str:
     What a killed rebuild left is taken over, and a rebuild that is still running has lost: it
     stops with ``SupersededError``. Of two that begin at the same moment one does.
     """
+    from opensearchpy import NotFoundError  # noqa: PLC0415
+
     name = f"{settings.SEARCH_INDEX}-{at:%Y%m%d%H%M%S}-{uuid4().hex[:6]}"
     with trouble_told():
         for leftover in _indexes_behind(building_alias()):
@@ -356,6 +359,8 @@ def switch_to(index: str) -> None:
     The index before it is left without an alias, for ``clear_up``. Raises ``SupersededError``,
     having changed nothing, when another rebuild has taken over.
     """
+    from opensearchpy import NotFoundError  # noqa: PLC0415
+
     with trouble_told():
         patient_client().indices.refresh(index=index, params=_GONE_IS_EMPTY)
         before = [name for name in _indexes_behind(settings.SEARCH_INDEX) if name != index]
@@ -438,6 +443,8 @@ def _strays() -> list[str]:
 
 def _create(name: str, *, alias: str) -> bool:
     """Make an index that bears an alias alone; tell whether no other index bears it."""
+    from opensearchpy import RequestError, TransportError  # noqa: PLC0415
+
     try:
         patient_client().indices.create(index=name, body={**INDEX_BODY, "aliases": {alias: _SOLE}})
     except RequestError as error:

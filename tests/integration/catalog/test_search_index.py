@@ -3,7 +3,7 @@ from datetime import timedelta
 import opensearchpy
 import pytest
 
-from bookstore.streams.errors import is_transient
+from bookstore.streams.troubles import is_transient
 from catalog import search
 from catalog.errors import SearchUnavailableError
 from catalog.search import SearchQuery

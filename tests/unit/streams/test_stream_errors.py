@@ -6,7 +6,8 @@ import redis
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from pynamodb.exceptions import GetError, PutError, TransactWriteError, UpdateError, VerboseClientError
 
-from bookstore.streams.errors import MalformedRecordError, UnprojectableError, is_transient
+from bookstore.streams.errors import MalformedRecordError, UnprojectableError
+from bookstore.streams.troubles import is_transient
 
 
 def aws_error(code: str, status: int = 400) -> ClientError:
