@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from botocore.stub import Stubber
 
 from infra import __main__ as program
-from infra import checks, costs, functions, place, sizes, stacks, static_files, templates
+from infra import checks, costs, functions, people, place, sizes, stacks, static_files, tasks, templates
 from infra.errors import DeploymentError
 from infra.place import Place
 
@@ -411,3 +411,66 @@ def test_more_machines_cost_more() -> None:
         smallest + costs.HOURS * (costs.NAT_HOUR + costs.ADDRESS_HOUR)
     )
     assert costs.total(costs.idle("production")) > smallest
+
+
+def test_the_first_owner_gets_an_account_and_both_groups(there: Place, answers: Any) -> None:
+    outputs = [{"OutputKey": "UserPoolId", "OutputValue": "eu-west-2_Example01"}]
+    answers("cloudformation", ("describe_stacks", stack("CREATE_COMPLETE", Outputs=outputs)))
+    answers(
+        "cognito-idp",
+        ("admin_create_user", "UsernameExistsException: there"),  # the second time
+        ("admin_add_user_to_group", {}),
+        ("admin_add_user_to_group", {}),
+    )
+    people.first_owner(there, "owner@bookstore.example")
+
+
+@pytest.mark.parametrize("email", ["", "owner", "@", "owner@nowhere"])
+def test_an_owner_needs_an_address(there: Place, email: str) -> None:
+    with pytest.raises(DeploymentError, match="EMAIL is an address"):
+        people.first_owner(there, email)
+
+
+def test_nobody_before_the_terminal_has_to_say_yes_beforehand(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], there: Place
+) -> None:
+    monkeypatch.setattr(place, "find", lambda _stage: there)
+    monkeypatch.setattr(place, "is_watched", lambda: False)
+    assert program.main(["undeploy", "--stage", "staging"]) == 1
+    assert "give YES=1" in capsys.readouterr().err
+
+
+class Payload:
+    def __init__(self, told: object) -> None:
+        self._told = told
+
+    def read(self) -> bytes:
+        return json.dumps(self._told).encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"FunctionError": "Unhandled", "Payload": {"errorMessage": "no such file"}}, "failed: no such file"),
+        ({"Payload": {"state": "running"}}, "failed. TASK="),
+    ],
+)
+def test_a_task_that_fails_says_why_and_how_to_go_on(
+    there: Place, answers: Any, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], told: str
+) -> None:
+    class Functions:
+        def invoke(self, **_asked: object) -> dict[str, Any]:
+            return {**answer, "Payload": Payload(answer["Payload"])}
+
+    monkeypatch.setattr(tasks.boto3, "client", lambda *_names, **_options: Functions())
+    item = {
+        "state": {"S": "failed"},
+        "progress": {"N": "7"},
+        "pieces": {"N": "2"},
+        "said": {"S": "line 3: no price"},
+    }
+    stubber = Stubber(there.client("dynamodb"))
+    for _ in range(3):
+        stubber.add_response("get_item", {"Item": item})
+    with stubber, pytest.raises(DeploymentError, match=told):
+        tasks.run(there, "import_books", ["s3://bucket/key"])
