@@ -65,6 +65,9 @@ SERVICES = {
     "sqs",
     "sts",
 }
+# What botocore's list of all services' addresses calls them; the whole list is read by the first
+# client that a process makes, and takes longer than the client.
+ENDPOINTS = SERVICES - {"dynamodbstreams", "ses", "sesv2"} | {"email", "streams.dynamodb"}
 NO_WEB_FUNCTION_CARRIES = {"PIL", "pillow.libs", "cv2", "wand"}  # image libraries
 
 # The names under which `uv` knows the machines of Lambda's Python 3.12 and newer (Amazon Linux 2023).
@@ -230,9 +233,22 @@ def _install(site_packages: Path, *, architecture: str) -> None:
     )
     (site_packages / ".lock").unlink(missing_ok=True)
     for name in ("botocore", "boto3"):
-        for described in (site_packages / name / "data").iterdir():
-            if described.is_dir() and described.name not in SERVICES:
-                shutil.rmtree(described)
+        keep_services(site_packages / name / "data")
+
+
+def keep_services(data: Path) -> None:
+    """Leave in a folder of botocore's or boto3's data what describes ``SERVICES`` and no other."""
+    for described in data.iterdir():
+        if described.is_dir() and described.name not in SERVICES:
+            shutil.rmtree(described)
+    addresses = data / "endpoints.json"
+    if addresses.is_file():
+        told = json.loads(addresses.read_text())
+        for partition in told["partitions"]:
+            partition["services"] = {
+                name: service for name, service in partition["services"].items() if name in ENDPOINTS
+            }
+        addresses.write_text(json.dumps(told))
 
 
 def _shipped(requirements: str) -> Iterator[str]:

@@ -1,9 +1,14 @@
 """What a package is refused for, and what is left out of it. ``make test-deploy`` builds a whole one."""
 
+import json
+import shutil
 import zipfile
 from pathlib import Path
 
+import botocore
 import pytest
+from botocore.loaders import Loader
+from botocore.regions import EndpointResolver
 
 from infra import package
 from infra.errors import DeploymentError
@@ -79,6 +84,28 @@ def test_what_is_not_shipped_is_in_the_requirements_and_no_code_of_ours_imports_
         assert f"\n{name}==" in f"\n{requirements}"
         assert f"\n{name}==" not in f"\n{shipped}"
     assert "\ndjango==" in f"\n{shipped}"
+
+
+def test_botocore_keeps_the_services_that_are_spoken_to_and_still_finds_them(tmp_path):
+    installed = Path(botocore.__file__).parent / "data"
+    for name in ("dynamodb", "ec2", "sqs"):
+        (tmp_path / name).mkdir()
+    shutil.copy(installed / "endpoints.json", tmp_path)
+
+    package.keep_services(tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == {"dynamodb", "sqs", "endpoints.json"}
+    before, after = (
+        EndpointResolver(json.loads((folder / "endpoints.json").read_text()))
+        for folder in (installed, tmp_path)
+    )
+    loader = Loader()
+    for service in package.SERVICES:
+        prefix = loader.load_service_model(service, "service-2")["metadata"]["endpointPrefix"]
+        for region in ("eu-west-2", "us-east-1", "us-gov-west-1"):
+            assert after.construct_endpoint(prefix, region) == before.construct_endpoint(prefix, region)
+        assert after.get_available_endpoints(prefix) == before.get_available_endpoints(prefix)
+    assert not after.get_available_endpoints("ec2")
 
 
 def test_development_is_no_part_of_it(tmp_path):
