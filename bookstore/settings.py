@@ -143,6 +143,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "mozilla_django_oidc",
     "bookstore.dynamodb",
+    "bookstore.dynamodb.admin",
+    "bookstore.dynamodb.admin.apps.StockAdminConfig",
     "bookstore.streams",
     "bookstore.tasks",
     "bookstore.accounts",
@@ -159,12 +161,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "bookstore.dynamodb.admin.middleware.AdminOnDemand",
     "bookstore.middleware.CacheRules",  # outside of sessions and messages, so that it sees their cookies
     "bookstore.middleware.OwnOriginOnly",
     "django.middleware.http.ConditionalGetMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "bookstore.accounts.middleware.SignedInCustomer",
+    "bookstore.accounts.middleware.StaffSession",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -233,6 +237,13 @@ OIDC_TIMEOUT = 5  # seconds
 OIDC_STORE_ACCESS_TOKEN = False
 OIDC_STORE_ID_TOKEN = False
 OIDC_MAX_STATES = 5
+
+# The admin for staff: Django's own, imported when somebody first asks for it.
+ADMIN_PATH = "/admin/"
+ADMIN_URLCONF = "bookstore.staff_urls"
+ADMIN_LOGOUT_VIEW = "bookstore.accounts.views.SignOut"
+STAFF_REST_SECONDS = 30 * 60  # without a request for the admin, after which staff sign in again
+STAFF_SESSION_SECONDS = 12 * 60 * 60  # in all
 
 # Files: covers in S3; static files at STATIC_URL where that is another origin's, else from Django.
 STORAGES = {

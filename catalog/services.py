@@ -21,7 +21,7 @@ from pynamodb.transactions import TransactWrite
 from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_condition_failure
-from bookstore.dynamodb.tables import transaction
+from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 from catalog import images, keys
 from catalog.drafts import (
     BookFacts,
@@ -138,20 +138,21 @@ def add_book(
     book_id: str,
     stock: int = 0,
     added_at: datetime | None = None,
+    beside: Beside = nothing_beside,
     **said: Unpack[SaidOfABook],
 ) -> Book:
     """Put a new book on sale.
 
     ``name``, ``category`` and ``price`` must be said; the category need not exist yet. ``added_at`` is when the book came into the shop, now unless said
-    otherwise. Raises ``BadBookError``, ``BookExistsError``, ``DuplicateIsbnError``. Category
-    counts are behind until ``recount_categories``.
+    otherwise. ``beside`` adds what belongs into the same transaction, such as a log's entry.
+    Raises ``BadBookError``, ``BookExistsError``, ``DuplicateIsbnError``. Category counts are behind until ``recount_categories``.
     """
     book = new_book(book_id=book_id, facts=check_facts(**said), stock=stock, added_at=added_at or at, at=at)
-    store_new_book(book)
+    store_new_book(book, beside=beside)
     return book
 
 
-def store_new_book(book: Book) -> None:
+def store_new_book(book: Book, *, beside: Beside = nothing_beside) -> None:
     """Store a book that ``new_book`` made, with its contributions and its ISBN, all or nothing.
 
     Raises ``BookExistsError``, ``DuplicateIsbnError``.
@@ -160,6 +161,7 @@ def store_new_book(book: Book) -> None:
     def write() -> None:
         with transaction() as open_transaction:
             put_new_book(open_transaction, book)
+            beside(open_transaction)
 
     try:
         through_conflicts(write)
@@ -167,7 +169,7 @@ def store_new_book(book: Book) -> None:
         codes = cancellation_codes(error)
         if codes and codes[0] == CONDITION_FAILED:
             raise BookExistsError(book.id) from error
-        if codes and codes[-1] == CONDITION_FAILED and book.isbn13:
+        if CONDITION_FAILED in codes and book.isbn13:
             raise DuplicateIsbnError(book.isbn13) from error
         raise
 
@@ -231,12 +233,19 @@ def contributions_of(book: Book) -> list[Contribution]:
     return list(entries.values())
 
 
-def revise_book(*, book_id: str, version: int, at: datetime, **changes: Unpack[SaidOfABook]) -> Book:
+def revise_book(
+    *,
+    book_id: str,
+    version: int,
+    at: datetime,
+    beside: Beside = nothing_beside,
+    **changes: Unpack[SaidOfABook],
+) -> Book:
     """Change what is said about a book.
 
     ``version`` is the one that the editor saw. Nothing is written when nothing changes. A cover
-    that was drawn from a title, author or category that change is drawn anew on demand. Raises
-    ``BookNotFoundError``, ``BookChangedError``, ``BadBookError``, ``DuplicateIsbnError``.
+    that was drawn from a title, author or category that change is drawn anew on demand. ``beside``
+    adds what belongs into the same transaction, such as a log's entry. Raises ``BookNotFoundError``, ``BookChangedError``, ``BadBookError``, ``DuplicateIsbnError``.
     """
     before = _read(book_id)
     if int(before.version) != version:
@@ -254,6 +263,7 @@ def revise_book(*, book_id: str, version: int, at: datetime, **changes: Unpack[S
         with transaction() as open_transaction:
             _replace_contributions(open_transaction, before, after)
             _replace_isbn(open_transaction, before, after)
+            beside(open_transaction)
             open_transaction.update(Book(book_id), actions=actions, condition=Book.version == version)
 
     try:

@@ -9,10 +9,9 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from pynamodb.attributes import BooleanAttribute, ListAttribute, MapAttribute, UnicodeAttribute
 
+from bookstore.accounts import roles
 from bookstore.dynamodb.attributes import InstantAttribute
 from bookstore.dynamodb.tables import Table, TableMeta, table_name
-
-STAFF_GROUP = "staff"  # the group of the Cognito user pool whose members may use the admin
 
 
 class SavedAddress(MapAttribute[str, str]):
@@ -107,20 +106,25 @@ class User(AbstractBaseUser):
     @property
     def is_staff(self) -> bool:
         """Whether the person may use the admin."""
-        return STAFF_GROUP in self.groups
+        return roles.STAFF in self.groups
 
     @property
     def is_superuser(self) -> bool:
-        """Whether the person may do everything in the admin: every member of staff may."""
-        return self.is_staff
+        """Whether the person may do everything in the admin."""
+        return self.is_staff and roles.OWNER in self.groups
 
     def get_all_permissions(self, obj: object = None) -> set[str]:  # noqa: ARG002 - Django's signature
-        """Return the single permissions held: none, since there are only groups."""
-        return set()
+        """Return the single permissions held; those of an owner, who has all, are not counted up."""
+        return {
+            right
+            for group in (self.groups if self.is_staff else ())
+            for right in roles.RIGHTS.get(group, ())
+            if "*" not in right
+        }
 
     def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Tell whether the person may do one thing in the admin."""
-        return self.is_staff
+        """Tell whether the person may do one thing in the admin, such as ``catalog.change_book``."""
+        return roles.may(self.groups, perm)
 
     def has_perms(self, perm_list: Iterable[str], obj: object = None) -> bool:
         """Tell whether the person may do all of these things."""

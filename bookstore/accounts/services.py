@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from pynamodb.exceptions import UpdateError
 
@@ -21,6 +23,7 @@ from bookstore.accounts.errors import (
     AccountChangedError,
     AccountDisabledError,
     AddressNotFoundError,
+    CognitoUnavailableError,
     TooManyAddressesError,
 )
 from bookstore.accounts.models import CustomerItem, SavedAddress, User
@@ -32,6 +35,8 @@ log = logging.getLogger(__name__)
 
 ADDRESSES_KEPT = 10
 CLAIMS_KEY = "customer"  # in the session: what Cognito said about the person
+GROUPS_KEPT_SECONDS = 60  # what Cognito said about a member of staff is good for so long
+GROUPS_AT_MOST = 60  # Cognito's own limit of an answer
 TRIES = 5  # when two changes of the same customer meet
 
 type AddressChange = Callable[[list[PostalAddress]], list[PostalAddress]]
@@ -62,7 +67,52 @@ def record_sign_in(*, customer_id: str, email: str, name: str, at: datetime) -> 
 
 def keep_claims(sender: object, request: HttpRequest, user: User, **_kwargs: object) -> None:  # noqa: ARG001 - a signal's signature
     """Keep in a new session who signed in: answers Django's ``user_logged_in``."""
-    request.session[CLAIMS_KEY] = _claims(user, at=user.checked_at or timezone.now())
+    at = user.checked_at or timezone.now()
+    request.session[CLAIMS_KEY] = {**_claims(user, at=at), "signed_in_at": at.isoformat(timespec="seconds")}
+
+
+def keep_staff_fresh(session: SessionBase, *, at: datetime) -> bool:
+    """Ask Cognito about the person of a session, once a minute; tell whether they have to sign in again.
+
+    So it is after ``STAFF_REST_SECONDS`` without a question, after ``STAFF_SESSION_SECONDS`` in
+    all, and for whom Cognito has disabled or no longer knows: that session ends at once. Raises
+    ``CognitoUnavailableError``.
+    """
+    claims = session[CLAIMS_KEY]
+    checked_at = parse_datetime(claims.get("checked_at", ""))
+    signed_in_at = parse_datetime(claims.get("signed_in_at", "")) or checked_at
+    if checked_at is None or signed_in_at is None:
+        return True
+    rested = (at - checked_at).total_seconds()
+    if (
+        rested > settings.STAFF_REST_SECONDS
+        or (at - signed_in_at).total_seconds() > settings.STAFF_SESSION_SECONDS
+    ):
+        return True
+    if rested < GROUPS_KEPT_SECONDS:
+        return False
+    groups = _groups_at_cognito(session[SESSION_KEY])
+    if groups is None:
+        session.flush()
+        return True
+    session[CLAIMS_KEY] = {**claims, "groups": groups, "checked_at": at.isoformat(timespec="seconds")}
+    return False
+
+
+def _groups_at_cognito(customer_id: str) -> list[str] | None:
+    """Return a person's groups; None for whom Cognito has disabled or does not know."""
+    known = {"UserPoolId": settings.COGNITO_USER_POOL_ID, "Username": customer_id}
+    try:
+        if not aws.cognito().admin_get_user(**known)["Enabled"]:
+            return None
+        found = aws.cognito().admin_list_groups_for_user(**known, Limit=GROUPS_AT_MOST)["Groups"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "UserNotFoundException":
+            return None
+        raise CognitoUnavailableError(_("Sign-in does not answer at the moment.")) from error
+    except BotoCoreError as error:
+        raise CognitoUnavailableError(_("Sign-in does not answer at the moment.")) from error
+    return sorted(each["GroupName"] for each in found)
 
 
 def session_for(

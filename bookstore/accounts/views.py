@@ -74,7 +74,8 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the packag
     def get(self, request: HttpRequest) -> HttpResponse:
         """Begin an attempt; whoever is signed in already just goes on."""
         next_page = attempts.safe_next(request.GET.get("next"))
-        if request.user.is_authenticated:
+        again = request.GET.get("again") == "1"  # staff, whose time in the admin is over
+        if request.user.is_authenticated and not again:
             return HttpResponseRedirect(next_page)
         endpoint = self.endpoint()
         if not endpoint.startswith(f"{settings.COGNITO_ORIGIN}/"):
@@ -89,6 +90,7 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the packag
             "nonce": attempt.nonce,
             "code_challenge": attempt.challenge,
             "code_challenge_method": "S256",
+            **({"prompt": "login"} if again else {}),
             **self.get_extra_params(request),
         }
         response = HttpResponseRedirect(f"{endpoint}?{urlencode(query)}")

@@ -21,10 +21,22 @@ if TYPE_CHECKING:
 
 READER = "reader@example.com"
 STAFF = "staff@example.com"
+OWNER = "owner@example.com"
 PASSWORD = "Bookstore-1!"  # noqa: S105 - printed at every start, good on this machine alone
-STAFF_GROUP = "staff"
+# As the template of the sign-in stack has them.
+GROUPS = {
+    "staff": "May use the shop's admin.",
+    "catalogue": "Keeps books and categories.",
+    "orders": "Sends and refunds orders.",
+    "support": "Helps customers.",
+    "owner": "May do everything.",
+}
 TROUBLE = (BotoCoreError, ClientError)  # what any call here may raise
-_PEOPLE = {READER: ("Ada Reader", ()), STAFF: ("Sam Staff", (STAFF_GROUP,))}
+_PEOPLE = {
+    READER: ("Ada Reader", ()),
+    STAFF: ("Sam Staff", ("staff",)),
+    OWNER: ("Olga Owner", ("staff", "owner")),
+}
 
 
 class Cloud:
@@ -48,7 +60,7 @@ class Cloud:
         return self._session.client(name, endpoint_url=self._endpoint, config=self._config)  # type: ignore[call-overload]  # the same
 
     def user_pool(self, *, origin: str, known: Mapping[str, str]) -> dict[str, str]:
-        """Make the user pool with its group, its two people, its client and its sign-in page.
+        """Make the user pool with its groups, its three people, its client and its sign-in page.
 
         ``origin`` is where the shop is found; the addresses that sign-in and sign-out may
         return to are exact. Returns the three ``COGNITO_…`` ids, those of ``known`` where
@@ -56,7 +68,7 @@ class Cloud:
         """
         pool = self._pool(known.get("COGNITO_USER_POOL_ID", ""))
         client = self._app_client(pool, known.get("COGNITO_CLIENT_ID", ""), origin)
-        self._group(pool)
+        self._groups(pool)
         for email, (name, groups) in _PEOPLE.items():
             self._person(pool, email=email, name=name, groups=groups)
         return {
@@ -112,11 +124,10 @@ class Cloud:
         made = self._cognito.create_user_pool_client(GenerateSecret=True, **told)["UserPoolClient"]  # type: ignore[arg-type]  # a dictionary's values are of many kinds
         return {"ClientId": made["ClientId"], "ClientSecret": made["ClientSecret"]}
 
-    def _group(self, pool: str) -> None:
-        with contextlib.suppress(self._cognito.exceptions.GroupExistsException):  # from the start before
-            self._cognito.create_group(
-                UserPoolId=pool, GroupName=STAFF_GROUP, Description="May use the shop's admin"
-            )
+    def _groups(self, pool: str) -> None:
+        for name, description in GROUPS.items():
+            with contextlib.suppress(self._cognito.exceptions.GroupExistsException):  # from the start before
+                self._cognito.create_group(UserPoolId=pool, GroupName=name, Description=description)
 
     def _person(self, pool: str, *, email: str, name: str, groups: tuple[str, ...]) -> None:
         with contextlib.suppress(self._cognito.exceptions.UsernameExistsException):  # from the start before

@@ -299,13 +299,15 @@ class Shop:
                 time.sleep(LOOK_SECONDS / 2)
 
     def _welcome(self, origin: str) -> None:
-        from bookstore.devstack.cloud import PASSWORD, READER, STAFF  # noqa: PLC0415 - see _run
+        from bookstore.devstack.cloud import OWNER, PASSWORD, READER, STAFF  # noqa: PLC0415 - see _run
 
         say()
         say(f"  The bookstore is open:  {loudly(f'{origin}/')}")
         say()
         say(f"    a reader              {READER}   {PASSWORD}")
         say(f"    a member of staff     {STAFF}    {PASSWORD}")
+        say(f"    the owner             {OWNER}    {PASSWORD}")
+        say(f"    the admin for both    {origin}/admin/")
         say()
         say(
             f"    logs                  {_short(self.folder / 'logs')}/   (mail: {_short(self.folder / 'mail')}/)"

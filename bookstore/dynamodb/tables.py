@@ -1,5 +1,6 @@
 """The base of every table: one shared connection, a schema version, and transactions."""
 
+from collections.abc import Callable
 from functools import cache
 from threading import RLock
 
@@ -72,6 +73,14 @@ def transaction() -> TransactWrite:
     Raises ``pynamodb.exceptions.TransactWriteError``; see ``errors.cancellation_codes``.
     """
     return TransactWrite(connection=connection())
+
+
+# Adds to somebody else's transaction what has to happen together with it.
+type Beside = Callable[[TransactWrite], None]
+
+
+def nothing_beside(_write: TransactWrite) -> None:
+    """Add nothing."""
 
 
 def all_tables() -> list[type[Table]]:

@@ -88,7 +88,7 @@ def test_the_first_start_opens_a_filled_shop_in_two_minutes(ours, capsys):
     with capsys.disabled():
         sys.stdout.write(f"\nThe first start took {ours.seconds:.1f} s.\n")
     assert ours.seconds <= FIRST_START_SECONDS
-    for told in (f"{ours.origin}/", READER, "staff@example.com", PASSWORD):
+    for told in (f"{ours.origin}/", READER, "staff@example.com", "owner@example.com", PASSWORD):
         assert told in ours.said
     assert finds_pride_and_prejudice(ours)
     assert stat.S_IMODE((ours.folder / "env").stat().st_mode) == 0o600

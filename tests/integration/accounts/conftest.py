@@ -23,7 +23,7 @@ from tests import settings as ports
 
 @dataclass
 class Pool:
-    """The pool as the local shop has it, with its two people."""
+    """The pool as the local shop has it, with its people."""
 
     id: str
     reader: str = cloud.READER
@@ -56,7 +56,7 @@ _made: dict[str, str] = {}  # the ids of this process's pool
 
 @pytest.fixture
 def pool(cognito: cloud.Cloud, settings: Any) -> Pool:
-    """Return the pool with its two people as they were on the first day, and let the shop know it."""
+    """Return the pool with its people as they were on the first day, and let the shop know it."""
     if pool_id := _made.get("COGNITO_USER_POOL_ID"):
         for user in aws.cognito().list_users(UserPoolId=pool_id)["Users"]:
             aws.cognito().admin_delete_user(UserPoolId=pool_id, Username=user["Username"])

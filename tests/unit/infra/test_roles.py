@@ -178,6 +178,14 @@ def test_the_projector_reads_both_streams_by_whatever_name_they_get() -> None:
     assert tables("ProjectorRole", "dynamodb:GetRecords") == {"Books/stream/*", "Orders/stream/*"}
 
 
+def test_nobody_may_change_what_the_admins_log_says() -> None:
+    for role in ("WebRole", "ProjectorRole", "TasksRole"):
+        actions = {
+            action for action, resource in rights(role) if "-AdminLog" in resource and "dynamodb" in action
+        }
+        assert actions <= {"dynamodb:PutItem", "dynamodb:Query"}, role
+
+
 def test_a_function_writes_into_its_own_log_and_makes_none() -> None:
     logs = {
         role: {resource for action, resource in rights(f"{role}Role") if action == "logs:PutLogEvents"}

@@ -1,0 +1,218 @@
+"""The audit log: who changed what, when, from which value to which. It only ever grows.
+
+Django's own pages show it: the history of a row, and the front page's panel of recent actions.
+"""
+
+import csv
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from io import StringIO
+from typing import Any
+
+from django.apps import apps
+from django.contrib.admin.utils import quote
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from pynamodb.transactions import TransactWrite
+
+from bookstore.dynamodb.admin.models import ADDED, CHANGED, DELETED, FieldChange, LogItem
+from bookstore.dynamodb.attributes import instant_text
+
+ENTRIES_SHOWN = 100  # in a row's history, newest first
+VALUE_CHARACTERS = 500  # of an old or a new value; DynamoDB's items end at 400 KB
+_CALCULATES = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for a formula
+
+
+def entry(
+    *,
+    user: Any,
+    row: Any,
+    kind: str,
+    changes: Iterable[tuple[str, Any, Any]] = (),
+    message: str = "",
+    at: datetime | None = None,
+) -> LogItem:
+    """Return an entry that is not stored yet. ``changes`` are a field's name, old and new value."""
+    now = at or timezone.now()
+    return LogItem(
+        target_of(row._meta.label_lower, row.pk),
+        f"{instant_text(now)}#{secrets.token_hex(4)}",
+        at=now,
+        day=instant_text(now)[:10],
+        user_id=str(user.pk),
+        user_name=str(user),
+        kind=kind,
+        shown=Truncator(str(row)).chars(200),
+        message=message,
+        changes=[
+            FieldChange(field=str(field), old=written(old), new=written(new))  # type: ignore[no-untyped-call]
+            for field, old, new in changes
+        ],
+    )
+
+
+def record(write: TransactWrite, item: LogItem) -> None:
+    """Add an entry to a transaction: the change and its trace happen together or not at all."""
+    write.save(item, condition=LogItem.target.does_not_exist())
+
+
+def store(item: LogItem) -> None:
+    """Store an entry on its own, for what has no transaction."""
+    item.save(condition=LogItem.target.does_not_exist())
+
+
+def target_of(label: str, key: str) -> str:
+    """Return what the entries of one row stand under."""
+    return f"{label}#{key}"
+
+
+def written(value: Any) -> str:
+    """Return a value as the log shows it."""
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        value = ", ".join(written(each) for each in value)
+    elif isinstance(value, dict):
+        value = "; ".join(f"{name} {written(each)}" for name, each in value.items() if each not in (None, ""))
+    elif isinstance(value, bool):
+        value = _("yes") if value else _("no")
+    return Truncator(str(value)).chars(VALUE_CHARACTERS)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whom an entry names, with what Django's templates ask of a user."""
+
+    pk: str
+    name: str
+
+    def get_username(self) -> str:
+        """Return the name that the person had then."""
+        return self.name
+
+    def get_full_name(self) -> str:
+        """Return nothing more."""
+        return ""
+
+
+class Entry:
+    """An entry of the log, with what Django's templates ask of a ``LogEntry``."""
+
+    def __init__(self, item: LogItem) -> None:
+        self.item = item
+        self.action_time: datetime = item.at
+        self.user = Person(item.user_id, item.user_name)
+        self.label, _hash, self.object_id = str(item.target).partition("#")
+        self.object_repr: str = item.shown
+        self.is_addition, self.is_change, self.is_deletion = (
+            item.kind == kind for kind in (ADDED, CHANGED, DELETED)
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_change_message()}"
+
+    @cached_property
+    def content_type(self) -> Any:
+        """What the panel calls the kind of row; None for one that is no more."""
+        try:
+            meta = apps.get_model(self.label)._meta
+        except LookupError:
+            return None
+        return type("Named", (), {"name": meta.verbose_name})
+
+    def get_change_message(self) -> str:
+        """Return the whole story: each field with its old and its new value."""
+        if self.item.message:
+            parts = [str(self.item.message)]
+        elif self.is_addition:
+            parts = [_("Added.")]
+        elif self.is_deletion:
+            parts = [_("Deleted.")]
+        else:
+            parts = [] if self.item.changes else [_("No fields changed.")]
+        for each in self.item.changes:
+            if each.old:
+                sentence = _("%(field)s changed from “%(old)s” to “%(new)s”.")
+            else:
+                sentence = _("%(field)s set to “%(new)s”.")
+            parts.append(sentence % {"field": each.field, "old": each.old, "new": each.new})
+        return " ".join(parts)
+
+    def get_admin_url(self) -> str | None:
+        """Return the address of the row's form; None where there is none."""
+        app_label, _dot, name = self.label.partition(".")
+        try:
+            return reverse(f"admin:{app_label}_{name}_change", args=(quote(self.object_id),))
+        except NoReverseMatch:
+            return None
+
+
+def history(label: str, key: str, *, limit: int = ENTRIES_SHOWN) -> list[Entry]:
+    """Return a row's latest entries, newest first: one Query."""
+    found = LogItem.query(target_of(label, key), scan_index_forward=False, limit=limit, page_size=limit)
+    return [Entry(item) for item in found]
+
+
+class RecentActions:
+    """What Django's front-page panel asks of a queryset of log entries: ``filter`` and a slice, one Query."""
+
+    def __init__(self, user_id: str = "") -> None:
+        self._user_id = user_id
+
+    def filter(self, *, user__pk: Any) -> "RecentActions":
+        """Return one person's."""
+        return RecentActions(str(user__pk))
+
+    def __getitem__(self, part: slice) -> list[Entry]:
+        if not self._user_id:
+            return []
+        limit = part.stop
+        found = LogItem.by_user.query(self._user_id, scan_index_forward=False, limit=limit, page_size=limit)
+        return [Entry(item) for item in found]
+
+
+def entries_between(first: date, last: date) -> Iterator[Entry]:
+    """Yield everybody's entries of some days (UTC), both included, oldest first; a Query a day, for commands."""
+    day = first
+    while day <= last:
+        for item in LogItem.by_day.query(day.isoformat()):
+            yield Entry(item)
+        day += timedelta(days=1)
+
+
+CSV_HEADER = (
+    "at",
+    "user_id",
+    "user",
+    "action",
+    "row",
+    "name",
+    "field",
+    "old",
+    "new",
+    "message",
+    "request_id",
+)
+
+
+def csv_lines(entries: Iterable[Entry]) -> Iterator[str]:
+    """Yield the log as CSV, a line for each field that changed; no cell is a formula."""
+    yield _csv_line(CSV_HEADER)
+    for each in entries:
+        item = each.item
+        head = (instant_text(item.at), item.user_id, item.user_name, item.kind, item.target, item.shown)
+        tail = (item.message, item.request_id or "")
+        changes = [(change.field, change.old, change.new) for change in item.changes]
+        for change in changes or [("", "", "")]:
+            yield _csv_line((*head, *change, *tail))
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    line = StringIO()
+    csv.writer(line).writerow([f"'{cell}" if cell.startswith(_CALCULATES) else cell for cell in cells])
+    return line.getvalue()

@@ -1,0 +1,145 @@
+"""Django's ChangeList, paging by cursors in both directions."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, ChangeList
+from django.core.paginator import Paginator
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from bookstore.dynamodb.admin.errors import BadPageError, MissingIndexError
+from bookstore.dynamodb.admin.plans import Listing
+from bookstore.dynamodb.pages import Page
+
+if TYPE_CHECKING:
+    from bookstore.dynamodb.admin.querysets import DynamoQuerySet
+
+
+class CursorChangeList(ChangeList):
+    """A list that knows the page after this one and the page before, but not how many there are.
+
+    Filters, links, titles and the rest are Django's. Search results have numbered pages and a
+    total. What cannot be shown is said in a message above the first page.
+    """
+
+    after: str | None = None
+    before: str | None = None
+    queryset: "DynamoQuerySet"
+    root_queryset: "DynamoQuerySet"
+    model_admin: Any
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page that the address asks for."""
+        self._cursor = request.GET.get(PAGE_VAR, "")
+        self.show_full_result_count, self.full_result_count, self.can_show_all = False, None, False
+        self.show_admin_actions = True
+        if self.queryset.total is not None:
+            self._show_hits(self.queryset, self.queryset.total)
+        else:
+            self._tell_of_unknown_sort(request)
+            page, self.queryset = self._page(request, self.queryset)
+            self.after, self.before = page.after, page.before
+            self.result_list = self.queryset.with_rows(list(page.items))
+            self.result_count = len(page.items)
+            self.multi_page = False
+            self.paginator = Paginator(page.items, self.list_per_page)
+            self._offer_sorts()
+
+    def _show_hits(self, found: "DynamoQuerySet", total: int) -> None:
+        self.result_list, self.result_count = found, total
+        self.multi_page = total > self.list_per_page
+        # Only its page numbers are used; the rows were found by the search engine.
+        reachable = min(total, self.model_admin.most_hits)
+        self.paginator = Paginator(range(reachable), self.list_per_page)
+        self.sortable_by = []
+
+    def _page(self, request: HttpRequest, asked: "DynamoQuerySet") -> tuple[Page[Any], "DynamoQuerySet"]:
+        """Return the page, or the first one of the nearest list that there is, with a message."""
+        size, whole = self.list_per_page, self._takes_whole_rows(asked)
+        try:
+            return asked.page(size, self._cursor, whole=whole), asked
+        except BadPageError:
+            messages.warning(request, _("This page is no longer good; here is the first one."))
+            return asked.page(size, whole=whole), asked
+        except MissingIndexError:
+            pass
+        try:
+            unsorted: Any = asked.order_by()
+            page = unsorted.page(size, whole=whole)
+        except MissingIndexError:
+            messages.warning(
+                request, _("This list cannot be filtered by that, or not by all of it together; here is all.")
+            )
+            ordering = self._get_default_ordering()  # type: ignore[attr-defined]  # the stubs leave it out
+            everything: Any = self.root_queryset.order_by(*ordering)
+            return everything.page(size, whole=whole), everything
+        if ORDER_VAR in self.params:
+            messages.warning(request, _("This list cannot be sorted by that column."))
+        return page, unsorted
+
+    def _takes_whole_rows(self, asked: "DynamoQuerySet") -> bool:
+        """Tell whether the index leaves out something that the list shows, or that editing needs."""
+        if self.list_editable or self.model_admin.list_whole:
+            return True
+        try:
+            planned = asked.plan()
+        except MissingIndexError:
+            return False
+        projected = planned.path.projected if isinstance(planned, Listing) else None
+        if projected is None:
+            return False
+        attributes = asked.source.item.get_attributes()
+        keys = {asked.source.hash_key, asked.source.range_key}
+        fields = {field.attname for field in self.model._meta.concrete_fields}
+        return any(
+            name in fields
+            and name not in keys
+            and (name not in attributes or attributes[name].attr_name not in projected)
+            for name in self.list_display
+        )
+
+    def _tell_of_unknown_sort(self, request: HttpRequest) -> None:
+        asked = self.params.get(ORDER_VAR)
+        if asked is None:
+            return
+        columns = len(self.list_display)
+        known = [
+            re.fullmatch(r"-?[0-9]{1,3}", part)
+            and abs(int(part)) < columns
+            and self.get_ordering_field(self.list_display[abs(int(part))])
+            for part in str(asked).split(".")
+        ]
+        if not all(known):
+            messages.warning(request, _("This list cannot be sorted by that column."))
+
+    def _offer_sorts(self) -> None:
+        """Make those columns clickable by which an index sorts these rows."""
+        possible = self.queryset.sortable_fields()
+        allowed = self.list_display if self.sortable_by is None else self.sortable_by
+        self.sortable_by = [
+            str(name) for name in allowed if str(self.get_ordering_field(name)).removeprefix("-") in possible
+        ]
+
+    # --- For templates/admin/pagination.html -----------------------------------------------------------------
+
+    @property
+    def has_other_pages(self) -> bool:
+        """Whether rows of this list stand on other pages."""
+        return bool(self.after or self.before or self.multi_page)
+
+    @property
+    def first_url(self) -> str | None:
+        """The list's beginning, when this is not it."""
+        return self.get_query_string() if self._cursor and not self.multi_page else None
+
+    @property
+    def before_url(self) -> str | None:
+        """The page before this one."""
+        return self.get_query_string({PAGE_VAR: self.before}) if self.before else None
+
+    @property
+    def after_url(self) -> str | None:
+        """The page after this one."""
+        return self.get_query_string({PAGE_VAR: self.after}) if self.after else None

@@ -1,0 +1,30 @@
+"""What goes wrong between Django's admin and DynamoDB, told apart."""
+
+from collections.abc import Mapping
+
+from django.db import NotSupportedError
+
+
+class MissingIndexError(NotSupportedError):
+    """A question that no index answers; the message names the index that would. Nothing was read."""
+
+
+class BadPageError(ValueError):
+    """A page's cursor was forged, cut short, or made for another list."""
+
+
+class ChangedMeanwhileError(Exception):
+    """Somebody else changed, made or deleted the row first: nothing was written."""
+
+
+class RefusedError(Exception):
+    """A rule of the application says no: nothing was written. The problems are for a person's eyes."""
+
+    def __init__(self, problems: Mapping[str, str] | str) -> None:
+        # The problems of the whole form stand under "".
+        self.problems = {"": problems} if isinstance(problems, str) else dict(problems)
+        super().__init__(" ".join(self.problems.values()))
+
+
+class SearchAwayError(Exception):
+    """The search engine does not answer; the message is for a person's eyes."""

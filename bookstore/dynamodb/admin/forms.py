@@ -1,0 +1,113 @@
+"""The form of a façade: it knows what its reader saw, and tells of what somebody else did meanwhile."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.utils.translation import gettext as _
+
+from bookstore.dynamodb.admin.audit import written
+
+if TYPE_CHECKING:
+    _ModelForm = forms.ModelForm[Any]
+else:
+    _ModelForm = forms.ModelForm
+
+SEEN = "_seen"  # the hidden field with the version that the reader saw
+
+
+class FacadeForm(_ModelForm):
+    """A ModelForm that never overwrites another's change.
+
+    Each field carries the value that the reader saw (``show_hidden_initial``), so that
+    ``changed_data`` is what this person changed. Where the row has another version by now, the
+    form is not saved: fields that only the other changed take the stored value, those that both
+    changed show it, and saving again is an informed decision.
+    """
+
+    refused: Mapping[str, str] = {}  # what the application said no to, the time before
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        version = self._version_stored()
+        if version is not None:
+            self.fields[SEEN] = forms.IntegerField(
+                widget=forms.HiddenInput, initial=version, required=False, label=""
+            )
+
+    @property
+    def changed_data(self) -> list[str]:
+        """What this person changed, the version aside."""
+        return [name for name in super().changed_data if name != SEEN]
+
+    @property
+    def seen(self) -> Any:
+        """The hidden field with that version, for the template; nothing on a form for a new row."""
+        return self[SEEN] if SEEN in self.fields else ""
+
+    @property
+    def version_seen(self) -> int | None:
+        """The version that the change is based on; a list's rows, which show none, take the stored one."""
+        seen: int | None = self.cleaned_data.get(SEEN)
+        return self._version_stored() if seen is None else seen
+
+    def clean(self) -> dict[str, Any]:
+        """Compare what the reader saw with what is stored; repeat what the application refused."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.instance._state.adding and (
+            self.version_seen != self._version_stored() or any(self._changed_by_others())
+        ):
+            self._tell_of_changes()
+        for name, problem in self.refused.items():
+            self.add_error(name if name in self.fields else NON_FIELD_ERRORS, problem)
+        return cleaned
+
+    def _version_stored(self) -> int | None:
+        row = self.instance
+        return None if row._state.adding else row.version_seen()
+
+    def _changed_by_others(self) -> Iterator[tuple[str, Any]]:
+        """Yield the fields that no longer hold what the reader saw, with what they hold."""
+        for name, field in self.fields.items():
+            key = self[name].html_initial_name
+            if (
+                name == SEEN
+                or not field.show_hidden_initial
+                or not any(sent.startswith(key) for sent in self.data)
+            ):
+                continue
+            stored = self.initial.get(name, field.initial)
+            hidden: Any = field.hidden_widget()
+            if field.has_changed(stored, hidden.value_from_datadict(self.data, self.files, key)):
+                yield name, stored
+
+    def _tell_of_changes(self) -> None:
+        changed = list(self._changed_by_others())
+        data: Any = self.data.copy()  # type: ignore[attr-defined]  # a QueryDict
+        for name, stored in changed:
+            if name in self.changed_data and self.fields[name].has_changed(stored, self[name].data):
+                self.add_error(
+                    name,
+                    _("Someone else changed this meanwhile to “%(value)s”.") % {"value": written(stored)},
+                )
+            else:
+                data[self.add_prefix(name)] = _as_sent(self.fields[name], stored)
+            data[self[name].html_initial_name] = _as_sent(self.fields[name], stored)
+        if SEEN in self.fields:
+            data[self.add_prefix(SEEN)] = str(self._version_stored())
+        told = ", ".join(str(self[name].label) for name, _stored in changed)
+        sentence = _("Someone else saved this meanwhile, and nothing of yours was stored yet.")
+        if told:
+            sentence += " " + _("They changed: %(fields)s.") % {"fields": told}
+        self.add_error(
+            NON_FIELD_ERRORS,
+            f"{sentence} {_('The form shows it; save again if you still want your changes.')}",
+        )
+        self.data = data
+
+
+def _as_sent(field: forms.Field, value: Any) -> Any:
+    """Return a value as a browser would send it."""
+    prepared = field.prepare_value(value)
+    return "" if prepared is None else str(prepared) if not isinstance(prepared, list) else prepared

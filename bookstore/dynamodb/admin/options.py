@@ -1,0 +1,396 @@
+"""ModelAdmin over a façade: Django's, where it can be."""
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin import ShowFacets, helpers
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from bookstore.dynamodb.admin import audit
+from bookstore.dynamodb.admin.changelists import CursorChangeList
+from bookstore.dynamodb.admin.errors import (
+    ChangedMeanwhileError,
+    MissingIndexError,
+    RefusedError,
+    SearchAwayError,
+)
+from bookstore.dynamodb.admin.forms import FacadeForm
+from bookstore.dynamodb.admin.models import ADDED, CHANGED, DELETED, LogItem
+from bookstore.dynamodb.admin.querysets import MOST_ROWS, ROWS_A_READ, DynamoQuerySet
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+AUTOCOMPLETED = 20  # hits a page, as Django's view has it
+FAILURES_TOLD = 5  # by name; the others are counted
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What a search engine found: the keys of one page, and how many there are in all."""
+
+    keys: Sequence[str]
+    total: int
+
+
+class FirstPage(Paginator):  # type: ignore[type-arg]  # of whatever rows
+    """Pages of rows that nobody counts: there is the first one."""
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows there are, as far as anybody knows."""
+        rows: Any = self.object_list
+        try:
+            return int(rows.count())
+        except MissingIndexError:
+            self.object_list = rows.with_rows(rows[: self.per_page])
+            return len(self.object_list)
+
+
+class FacadeAdmin(_ModelAdmin):
+    """Lists by index, forms that lock optimistically, and a log of every change.
+
+    ``search`` may be overridden to ask a search engine; set ``search_fields`` to show its box.
+    Rows of an index that lacks a column of ``list_display`` are completed by a BatchGetItem;
+    ``list_whole`` does so always, for columns that are methods.
+    """
+
+    form = FacadeForm
+    paginator = FirstPage
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 25
+    list_whole = False
+    most_hits = 10_000  # beyond which the search engine shows none
+
+    def __init__(self, model: Any, admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        _know_content_type(model)
+
+    def search(
+        self, request: HttpRequest, term: str, *, filters: dict[str, Any], page: int, size: int
+    ) -> Hits:
+        """Ask the search engine; raise ``SearchAwayError`` when it does not answer."""
+        raise NotImplementedError
+
+    # --- Lists -------------------------------------------------------------------------------------------
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:  # noqa: ARG002, D102 - Django's
+        return CursorChangeList
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list; the plain one, with a message, when the address asks for what no list has."""
+        try:
+            return super().get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            messages.warning(request, _("There is no such filter; here is the whole list."))
+            kept: Any = QueryDict(mutable=True)
+            for name in ("_popup", "_to_field"):
+                if name in request.GET:
+                    kept[name] = request.GET[name]
+            request.GET = kept
+            return super().get_changelist_instance(request)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Return what the search engine finds, for the list's box and for autocompletion."""
+        if not search_term.strip():
+            return queryset, False
+        match = request.resolver_match
+        completing = match is not None and match.url_name == "autocomplete"
+        size = AUTOCOMPLETED if completing else self.list_per_page
+        asked = request.GET.get("page" if completing else PAGE_VAR, "")
+        page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1  # noqa: PLR2004 - digits
+        page = min(max(page, 1), max(self.most_hits // size, 1))
+        try:
+            hits = self.search(
+                request, search_term.strip(), filters=queryset.equalities(), page=page, size=size
+            )
+        except (SearchAwayError, MissingIndexError) as error:
+            messages.warning(request, str(error))
+            hits = Hits((), 0)
+        return queryset.hits(hits.keys, total=hits.total, before=(page - 1) * size), False
+
+    # --- Forms -------------------------------------------------------------------------------------------
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Have each field carry the value that the reader saw."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and not isinstance(field, forms.FileField):
+            field.show_hidden_initial = True
+        return field
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+        """Return the form, which repeats what the application refused."""
+        form = super().get_form(request, obj, change, **kwargs)
+        form.refused = getattr(request, "_refused", {})  # type: ignore[attr-defined]  # FacadeForm's
+        return form
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the form of a list's row, which sees others' changes too."""
+        return super().get_changelist_form(request, **{"form": FacadeForm, **kwargs})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Answer with the form again when the application, or somebody else's change, was in the way."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except ChangedMeanwhileError:
+            # It was saved between our reading and our writing: read anew, the form sees it by itself.
+            if object_id is None:
+                request._refused = {"": _("There is such a row already.")}  # type: ignore[attr-defined]
+        except RefusedError as error:
+            request._refused = error.problems  # type: ignore[attr-defined]
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Wait: the row's embedded lists belong into the same write."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Write the row, with its embedded lists and the log's entry, in one transaction."""
+        row = form.instance
+        if row.pk in (None, ""):
+            row.pk = row.source.key_of(row)
+        changed = {
+            row._meta.get_field(name).attname: getattr(row, row._meta.get_field(name).attname)
+            for name in form.changed_data
+        }
+        changes = [
+            (_label(form, name), form.initial.get(name), form.cleaned_data[name])
+            for name in form.changed_data
+        ]
+        for formset in formsets:
+            formset.save(commit=False)  # finds out what is new, changed and gone
+            if formset.has_changed():
+                before, after = formset.stored_list(), formset.wanted_list()
+                changed[formset.attribute] = after
+                changes.append((capfirst(formset.model._meta.verbose_name_plural), before, after))
+        item = self._entry(request, row, CHANGED if change else ADDED, changes)
+        beside = partial(audit.record, item=item)
+        if not change:
+            for name, value in changed.items():
+                setattr(row, name, value)
+            row.source.create(row, beside=beside)
+        elif changed:
+            row.source.update(row, changed=changed, version=form.version_seen, beside=beside)
+        row.stored().logged = item
+
+    def construct_change_message(self, request: Any, form: Any, formsets: Any, add: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002 - Django's signature
+        """Return nothing: the log holds the values themselves."""
+        return []
+
+    # --- The log -----------------------------------------------------------------------------------------
+
+    def _entry(
+        self,
+        request: HttpRequest,
+        row: Any,
+        kind: str,
+        changes: Iterable[tuple[str, Any, Any]] = (),
+        message: str = "",
+    ) -> LogItem:
+        return audit.entry(user=request.user, row=row, kind=kind, changes=changes, message=message)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Do nothing where the entry was written with the row, in one transaction; else write it."""
+        return self._log_unless_done(request, obj, ADDED, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Do nothing where the entry was written with the row, in one transaction; else write it."""
+        return self._log_unless_done(request, obj, CHANGED, message)
+
+    def _log_unless_done(self, request: HttpRequest, row: Any, kind: str, message: Any) -> None:
+        if getattr(row, "logged", None) is None:
+            audit.store(self._entry(request, row, kind, message=message if isinstance(message, str) else ""))
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Do nothing: the entry is written in the transaction that deletes."""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Show Django's history page out of the audit log, newest first."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
+        if not self.has_view_or_change_permission(request, row):
+            raise PermissionDenied
+        entries = audit.history(self.opts.label_lower, str(row.pk))
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Change history: %s") % row,
+            "subtitle": None,
+            "action_list": Paginator(entries, audit.ENTRIES_SHOWN).page(1),
+            "pagination_required": False,
+            "module_name": str(capfirst(self.opts.verbose_name_plural)),
+            "object": row,
+            "opts": self.opts,
+            "preserved_filters": self.get_preserved_filters(request),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/object_history.html", context)
+
+    # --- Deleting ----------------------------------------------------------------------------------------
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Say what goes; rows are read once, and have no relations that go along."""
+        return super().get_deleted_objects(list(objs), request)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete a row together with the log's entry."""
+        obj.source.delete(obj, beside=partial(audit.record, item=self._entry(request, obj, DELETED)))
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Say so when the row cannot go."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except (ChangedMeanwhileError, RefusedError) as error:
+            messages.error(request, _told(error))
+            return HttpResponseRedirect(request.get_full_path())
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """Delete the rows of a selection one by one, and say which could not go."""
+        self.for_each(request, queryset, partial(self.delete_model, request), done=None)
+
+    # --- Actions -----------------------------------------------------------------------------------------
+
+    def response_action(
+        self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        """Run an action on the ticked rows, or on all rows of the list, up to ``MOST_ROWS`` of them."""
+        across = request.POST.get("select_across", "0") != "0"
+        try:
+            chosen = self._all_of(queryset) if across else self._ticked(request, queryset)
+        except MissingIndexError as error:
+            messages.warning(request, str(error))
+            return None
+        if chosen is None:
+            sentence = _(
+                "An action takes at most %(most)d rows at once: narrow the list first. Nothing was done."
+            )
+            messages.warning(request, sentence % {"most": MOST_ROWS})
+            return None
+        response: HttpResponse | None = super().response_action(request, chosen, *args, **kwargs)
+        return response
+
+    def _ticked(self, request: HttpRequest, queryset: DynamoQuerySet) -> Any:
+        keys = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[:MOST_ROWS]
+        return _Chosen.of(queryset, self._whole(queryset, keys))
+
+    def _all_of(self, queryset: DynamoQuerySet) -> Any:
+        if queryset.total is not None:
+            raise MissingIndexError(
+                _("An action on all hits of a search is not possible: tick rows, or filter instead.")
+            )
+        keys = [row.pk for row in queryset[: MOST_ROWS + 1]]
+        return _Chosen.of(queryset, self._whole(queryset, keys)) if len(keys) <= MOST_ROWS else None
+
+    def _whole(self, queryset: DynamoQuerySet, keys: Sequence[str]) -> list[Any]:
+        return [
+            row
+            for start in range(0, len(keys), ROWS_A_READ)
+            for row in queryset.source.get_many(keys[start : start + ROWS_A_READ])
+        ]
+
+    def for_each(
+        self,
+        request: HttpRequest,
+        rows: Iterable[Any],
+        act: Callable[[Any], object],
+        *,
+        done: Callable[[int], str] | None,
+    ) -> int:
+        """Do something with each row of an action's selection, and report; return how often it worked.
+
+        One that is refused does not stop the others. ``done`` makes the sentence for the rows
+        that worked out of their number; None where somebody else says it.
+        """
+        worked, failed = 0, []
+        for row in rows:
+            try:
+                act(row)
+            except (ChangedMeanwhileError, RefusedError) as error:
+                failed.append(f"{row}: {_told(error)}")
+            else:
+                worked += 1
+        if worked and done:
+            messages.success(request, done(worked))
+        if failed:
+            sentence = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", len(failed))
+            which = " ".join(failed[:FAILURES_TOLD]) + (" …" if len(failed) > FAILURES_TOLD else "")
+            messages.error(request, sentence % {"count": len(failed), "which": which})
+        return worked
+
+    # --- What would ask content types ------------------------------------------------------------------------
+
+    def get_view_on_site_url(self, obj: Any = None) -> str | None:
+        """Return the row's own page."""
+        if obj is None or not self.view_on_site or not hasattr(obj, "get_absolute_url"):
+            return None
+        return str(obj.get_absolute_url())
+
+
+class _Chosen(DynamoQuerySet):
+    """The rows of an action: read already, whatever the action asks of them."""
+
+    _chosen: list[Any] = []
+
+    @classmethod
+    def of(cls, queryset: DynamoQuerySet, rows: list[Any]) -> "_Chosen":
+        made = cls(queryset.model)
+        made._chosen = rows
+        made._result_cache = rows
+        return made
+
+    def _clone(self) -> Any:
+        return type(self).of(self, self._chosen)
+
+    def filter(self, *_args: Any, **_kwargs: Any) -> Any:
+        """Return the same: Django filters by the ticked keys once more."""
+        return self._clone()
+
+
+def _label(form: Any, name: str) -> str:
+    return str(form[name].label)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ChangedMeanwhileError):
+        return _("Someone else changed it meanwhile.")
+    return str(error)
+
+
+def _know_content_type(model: Any) -> None:
+    """Tell Django's content types of a model: a change form asks for its number, and there is no table."""
+    meta = model._meta
+    number = zlib.crc32(meta.label_lower.encode())
+    made = ContentType(id=number, app_label=meta.app_label, model=meta.model_name)
+    manager: Any = ContentType.objects
+    manager._add_to_cache("default", made)
+
+
+__all__ = ["FacadeAdmin", "Hits"]

@@ -1,0 +1,335 @@
+"""The QuerySet behind Django's admin: Django builds its query as ever, DynamoDB answers it.
+
+Django's ``Query`` validates names and look-ups and never needs a connection; only evaluation is
+replaced. Whatever DynamoDB cannot do honestly raises.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from django.db import NotSupportedError, models
+from django.db.models.query import ModelIterable
+
+from bookstore.dynamodb.admin import plans
+from bookstore.dynamodb.admin.errors import BadPageError, MissingIndexError
+from bookstore.dynamodb.admin.paths import Path
+from bookstore.dynamodb.pages import BadCursorError, Page, read_cursor, sign_cursor
+
+if TYPE_CHECKING:
+    from bookstore.dynamodb.admin.sources import Source
+
+    _QuerySet = models.QuerySet[Any]
+else:
+    _QuerySet = models.QuerySet
+
+READS_A_PAGE = 2  # Queries; more only while there is nothing to show
+MOST_ROWS = 1000  # of one evaluation without a limit, and of one action
+ROWS_A_READ = 100  # BatchGetItem's own limit
+
+
+class DynamoQuerySet(_QuerySet):
+    """A queryset over a façade model.
+
+    ``page`` reads one page of a list; iterating reads keys, or a list up to ``MOST_ROWS`` rows,
+    beyond which it raises rather than read a whole table.
+    """
+
+    _total: int | None = None  # known when a search engine found the rows
+    _from: int = 0  # how many of its hits come before them
+
+    @property
+    def source(self) -> "Source":
+        """Where the rows come from."""
+        return self.model.source  # type: ignore[no-any-return]  # every façade has one
+
+    @property
+    def total(self) -> int | None:
+        """How many rows a search found; None for a list, which nobody counts."""
+        return self._total
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the order is known: every list is one index's."""
+        return True
+
+    @property
+    def totally_ordered(self) -> bool:
+        """The same; else formsets would ask for the rows once more."""
+        return True
+
+    def plan(self) -> plans.Plan:
+        """Return what DynamoDB will be asked; raise ``MissingIndexError``."""
+        return plans.plan(self.model, self.query, self.source.paths)
+
+    def sortable_fields(self) -> set[str]:
+        """Return the fields by which these rows can be ordered."""
+        return plans.sortable_fields(self.model, self.query, self.source.paths)
+
+    def equalities(self) -> dict[str, Any]:
+        """Return what the rows are filtered by; raise ``MissingIndexError`` for what is no equality."""
+        return plans.equalities(self.model, self.query)
+
+    # --- Pages -------------------------------------------------------------------------------------------
+
+    def page(self, size: int, cursor: str = "", *, whole: bool = False) -> Page[Any]:
+        """Read one page; ``cursor`` is one of an earlier page's two, empty for the first page.
+
+        ``whole`` completes the rows with one BatchGetItem where the index holds a part of them.
+        Costs one Query, at a partition's end two. Raises ``BadPageError``, ``MissingIndexError``.
+        """
+        planned = self.plan()
+        if not isinstance(planned, plans.Listing):
+            return Page(items=list(self))
+        page = _read_page(self.source, planned, size, cursor)
+        items = list(page.items)
+        if whole and planned.path.projected is not None:
+            found = {row.pk: row for row in self.source.get_many([row.pk for row in items])}
+            items = [found[row.pk] for row in items if row.pk in found]
+        return Page(items=self._related(items), after=page.after, before=page.before)
+
+    def with_rows(
+        self, rows: Sequence[Any], *, total: int | None = None, before: int = 0
+    ) -> "DynamoQuerySet":
+        """Return a queryset that has been read already, and holds these rows."""
+        made: DynamoQuerySet = self._chain()  # type: ignore[attr-defined]  # the stubs leave it out
+        made._result_cache, made._total, made._from = list(rows), total, before
+        return made
+
+    def hits(self, keys: Sequence[str], *, total: int, before: int = 0) -> "DynamoQuerySet":
+        """Return what a search engine found, in its order: one BatchGetItem. What is gone is left out."""
+        return self.with_rows(self._related(self.source.get_many(keys)), total=total, before=before)
+
+    # --- Reading -----------------------------------------------------------------------------------------
+
+    def _clone(self) -> "DynamoQuerySet":
+        made: DynamoQuerySet = super()._clone()  # type: ignore[misc]  # the stubs leave it out
+        made._total, made._from = self._total, self._from
+        if self._total is not None:  # the hits of a search stay what they are
+            made._result_cache = self._result_cache
+        return made
+
+    def __getitem__(self, key: Any) -> Any:
+        if self._total is not None and isinstance(key, slice) and self._result_cache is not None:
+            start = max((key.start or 0) - self._from, 0)
+            stop = None if key.stop is None else max(key.stop - self._from, 0)
+            return self.with_rows(self._result_cache[start:stop], total=self._total, before=key.start or 0)
+        return super().__getitem__(key)
+
+    def _fetch_all(self) -> None:
+        if self._result_cache is None:
+            if not issubclass(self._iterable_class, ModelIterable):
+                _refuse("values() and values_list()")
+            low, high = self.query.low_mark, self.query.high_mark
+            self._result_cache = self._related(self._read(high)[low:])
+
+    def _read(self, most: int | None) -> list[Any]:
+        match planned := self.plan():
+            case plans.Nothing():
+                return []
+            case plans.Keys(keys, rest, order):
+                rows = [row for row in self.source.get_many(keys) if all(each.holds(row) for each in rest)]
+                if order:
+                    name = order.removeprefix("-")
+                    rows.sort(
+                        key=lambda row: (getattr(row, name) is not None, getattr(row, name)),
+                        reverse=order.startswith("-"),
+                    )
+                return rows[:most]
+            case plans.Listing():
+                rows = list(_rows(self.source, planned, most if most is not None else MOST_ROWS + 1))
+                if most is None and len(rows) > MOST_ROWS:
+                    raise NotSupportedError(
+                        f"{self.model.__name__}: more than {MOST_ROWS} rows are not read at once; slice the queryset."
+                    )
+                return rows
+
+    def iterator(self, chunk_size: int | None = None) -> Iterator[Any]:
+        """Yield all rows, however many, a page of ``chunk_size`` at a time; for commands."""
+        planned = self.plan()
+        if isinstance(planned, plans.Listing):
+            yield from _rows(self.source, planned, None, a_read=chunk_size or ROWS_A_READ)
+        else:
+            yield from list(self)
+
+    def count(self) -> int:
+        """Return how many rows there are, where that is known; DynamoDB counts by reading everything."""
+        if self._total is not None:
+            return self._total
+        if self._result_cache is not None or not isinstance(self.plan(), plans.Listing):
+            return len(self)
+        raise MissingIndexError(f"{self.model.__name__}: no index knows how many rows a list has.")
+
+    def exists(self) -> bool:
+        """Tell whether there is a row at all."""
+        return bool(self._result_cache if self._result_cache is not None else self[:1])
+
+    def select_related(self, *fields: Any) -> "DynamoQuerySet":
+        """Fetch the rows that these foreign keys name along with the others, one BatchGetItem for each."""
+        made: DynamoQuerySet = self._chain()  # type: ignore[attr-defined]  # the stubs leave it out
+        made.query.select_related = {name: {} for name in fields if name}
+        return made
+
+    def _related(self, rows: list[Any]) -> list[Any]:
+        wanted = self.query.select_related
+        for name in wanted if isinstance(wanted, dict) else ():
+            relation: Any = self.model._meta.get_field(name)
+            keys = [key for row in rows if (key := getattr(row, relation.attname)) is not None]
+            found = {each.pk: each for each in relation.remote_field.model.source.get_many(keys)}
+            for row in rows:
+                if (related := found.get(getattr(row, relation.attname))) is not None:
+                    setattr(row, name, related)
+        return rows
+
+    # --- Writing -----------------------------------------------------------------------------------------
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete each row through its source."""
+        rows = list(self)
+        for row in rows:
+            row.delete()
+        return len(rows), {self.model._meta.label: len(rows)}
+
+    delete.queryset_only = True  # type: ignore[attr-defined]  # Django's mark, kept off managers
+
+
+def _refuse(what: str) -> NoReturn:
+    raise NotSupportedError(f"{what}: DynamoDB has no such thing, and there is no SQL here.")
+
+
+def _refused(name: str) -> Callable[..., NoReturn]:
+    def refuse(*_args: object, **_kwargs: object) -> NoReturn:
+        _refuse(f"{name}()")
+
+    refuse.__name__ = name
+    return refuse
+
+
+# All that would end in SQL. `create`, `get_or_create` and the rest go through save() or these.
+for _name in (
+    *("aggregate", "annotate", "alias", "bulk_create", "bulk_update", "update", "raw", "extra"),
+    *("dates", "datetimes", "union", "intersection", "difference", "explain", "select_for_update"),
+    *("_raw_delete", "_update", "_insert", "in_bulk", "earliest", "latest"),
+):
+    setattr(DynamoQuerySet, _name, _refused(_name))
+
+
+# --- Lists -------------------------------------------------------------------------------------------------
+
+
+def _read_page(source: "Source", listing: plans.Listing, size: int, cursor: str) -> Page[Any]:
+    backwards, start = _place(cursor, listing, source.model)
+    places, more = _walk(source, listing, size + 1, start=start, against=backwards, reads=READS_A_PAGE)
+    over, places = places[size:], places[:size]
+    rest: list[Any] | None = None  # where the rows beyond this page begin
+    if over:
+        rest = list(places[-1][:2])
+    elif more is not None:
+        rest = [more, None]
+    if backwards:
+        places.reverse()
+
+    def signed(place: list[Any] | None, *, back: bool) -> str | None:
+        if place is None:
+            return None
+        return sign_cursor(json.dumps([back, *place]), list_name=f"{source.name}:{listing.name}")
+
+    first, last = (list(places[0][:2]), list(places[-1][:2])) if places else (None, None)
+    return Page(
+        items=[source.row(item, listing.path) for _, _, item in places],
+        after=signed(last, back=False) if backwards else signed(rest, back=False),
+        before=signed(rest, back=True) if backwards else signed(first if cursor else None, back=True),
+    )
+
+
+def _place(cursor: str, listing: plans.Listing, model: Any) -> tuple[bool, tuple[Any, str | None] | None]:
+    """Return whether a cursor leads backwards, and behind which partition and key it begins."""
+    if not cursor:
+        return False, None
+    try:
+        back, partition, key = json.loads(
+            read_cursor(cursor, list_name=f"{model.source.name}:{listing.name}")
+        )
+    except (BadCursorError, ValueError, TypeError) as error:
+        raise BadPageError(cursor) from error
+    if partition not in [_text(listing.path, source_item(model), each) for each in listing.partitions]:
+        raise BadPageError(cursor)
+    return bool(back), (partition, key)
+
+
+def source_item(model: Any) -> Any:
+    """Return a façade's PynamoDB model."""
+    return model.source.item
+
+
+def _rows(
+    source: "Source", listing: plans.Listing, most: int | None, *, a_read: int = ROWS_A_READ
+) -> Iterator[Any]:
+    """Yield up to so many rows from the list's beginning."""
+    read, start = 0, None
+    while most is None or read < most:
+        size = a_read if most is None else min(a_read, most - read)
+        places, more = _walk(source, listing, size, start=start, against=False, reads=len(listing.partitions))
+        for _, _, item in places:
+            yield source.row(item, listing.path)
+        read += len(places)
+        if len(places) < size and more is None:
+            return
+        start = places[-1][:2] if places else (more, None)
+
+
+def _walk(
+    source: "Source",
+    listing: plans.Listing,
+    wanted: int,
+    *,
+    start: tuple[Any, str | None] | None,
+    against: bool,
+    reads: int,
+) -> tuple[list[tuple[Any, str | None, Any]], Any]:
+    """Read rows from behind a place, through as many partitions as reads allow.
+
+    Returns each row with its partition and range key, and the partition at which reading ended
+    too early, if it did. Reads on while there is nothing at all to show.
+    """
+    path, item = listing.path, source.item
+    descending = listing.descending is not against
+    partitions = [_text(path, item, each) for each in listing.partitions]
+    if descending:
+        partitions.reverse()
+    if start is not None:
+        partitions = partitions[partitions.index(start[0]) :]
+    index = path.index if path.index is not None else item
+    range_key = getattr(item, path.range_key) if path.range_key else None
+    found: list[tuple[Any, str | None, Any]] = []
+    for number, partition in enumerate(partitions):
+        if found and number >= reads:
+            return found, partition
+        bounds = listing.bounds
+        if start is not None and start[1] is not None and partition == start[0]:
+            key = range_key.deserialize(start[1])  # type: ignore[union-attr]  # the cursor has a key
+            bounds = bounds.below(key, itself=False) if descending else bounds.above(key, itself=False)
+        if bounds.is_empty:
+            continue
+        limit = wanted - len(found) + bounds.edges
+        condition = bounds.condition(range_key) if range_key is not None else None
+        hash_value = getattr(item, path.hash_key).deserialize(partition)
+        rows = index.query(
+            hash_value, condition, scan_index_forward=not descending, limit=limit, page_size=max(limit, 1)
+        )
+        for row in rows:
+            key = getattr(row, path.range_key) if path.range_key else None
+            if key is None or key in bounds:
+                text = None if key is None else str(range_key.serialize(key))  # type: ignore[union-attr]  # the same
+                found.append((partition, text, row))
+        if len(found) >= wanted:
+            return found[:wanted], None
+    return found, None
+
+
+def _text(path: Path, item: Any, partition: Any) -> str:
+    """Return a hash key as DynamoDB writes it: cursors are text."""
+    return str(getattr(item, path.hash_key).serialize(partition))
+
+
+__all__ = ["MOST_ROWS", "DynamoQuerySet"]

@@ -1,0 +1,88 @@
+"""The site: Django's, with sign-in elsewhere, a log of its own and no tokens in its forms."""
+
+from importlib import import_module
+from threading import RLock
+from typing import Any
+from urllib.parse import urlencode
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.messages import get_messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.template import engines
+from django.template.library import import_library
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.module_loading import import_string, module_has_submodule
+from django.views.decorators.cache import never_cache
+from django.views.i18n import JavaScriptCatalog
+
+from bookstore.dynamodb.admin import audit
+
+TEMPLATE_LIBRARIES = ("admin_filters", "admin_list", "admin_modify", "admin_urls", "log")
+
+
+class DynamoAdminSite(admin.AdminSite):
+    """An admin site without SQL: what ``django.contrib.admin.site`` is in a project that installs this library."""
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what every page needs, so that no other page of the project pays for it."""
+        return {
+            **super().each_context(request),
+            "request": request,
+            "user": request.user,
+            "messages": get_messages(request),
+            # Other sites' requests are refused by their headers: no token is drawn, printed or kept in a cookie.
+            "csrf_token": "",
+        }
+
+    def get_log_entries(self, request: HttpRequest) -> Any:  # noqa: ARG002 - Django's signature
+        """Return what the front page's panel reads."""
+        return audit.RecentActions()
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:  # noqa: ARG002 - the same
+        """Send a stranger to the project's sign-in; refuse whoever is signed in and no member of staff."""
+        index = reverse("admin:index", current_app=self.name)
+        wanted = request.GET.get("next") or index
+        if self.has_permission(request):
+            return HttpResponseRedirect(index)
+        if request.user.is_authenticated:
+            raise PermissionDenied
+        return HttpResponseRedirect(f"{settings.LOGIN_URL}?{urlencode({'next': wanted})}")
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:  # noqa: ARG002 - the same
+        """Sign out as everywhere else: by the view that ``ADMIN_LOGOUT_VIEW`` names."""
+        return import_string(settings.ADMIN_LOGOUT_VIEW).as_view()(request)
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:  # noqa: ARG002 - the same
+        """Refuse: passwords are kept elsewhere."""
+        raise Http404
+
+    password_change_done = password_change
+
+    def i18n_javascript(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:  # noqa: ARG002 - the same
+        """Answer with the words of the admin's scripts."""
+        return JavaScriptCatalog.as_view(packages=["bookstore.dynamodb.admin.stock"])(request)
+
+
+_loading = RLock()
+_loaded = False
+
+
+def load() -> None:
+    """Import every app's ``admin`` module, and let templates use Django's admin tags; the second time nothing."""
+    global _loaded  # noqa: PLW0603 - once in a process
+    with _loading:
+        if _loaded:
+            return
+        for app in apps.get_app_configs():
+            # Those of Django itself show SQL tables.
+            if not app.name.startswith("django.") and module_has_submodule(app.module, "admin"):
+                import_module(f"{app.name}.admin")
+        for name in TEMPLATE_LIBRARIES:
+            library = import_library(f"django.contrib.admin.templatetags.{name}")
+            engines["django"].engine.template_libraries[name] = library  # type: ignore[attr-defined]  # of this backend
+        _loaded = True

@@ -1,0 +1,1 @@
+"""Stands for ``django.contrib.admin`` among the installed apps; see ``bookstore.dynamodb.admin.apps``."""
