@@ -34,12 +34,15 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
+from benchmarks import cold_start
 from bookstore import aws
 from bookstore.devstack import stores
 from bookstore.dynamodb.tables import all_tables
 from cart import services as carts
 from catalog import search, selectors
 from catalog import services as catalogue
+from infra import package
+from infra.errors import DeploymentError
 from leaderboard import selectors as leaderboard
 from orders import services as orders
 from orders.ids import draw_order_id
@@ -285,6 +288,26 @@ def time_starts(report: Report) -> None:
                     pass
 
 
+def time_cold_start(report: Report, *, redis_port: int) -> None:
+    """Note how long a new web function takes until its first page, and what it takes once warm."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            built = package.build(stage="dev", folder=Path(folder))
+        except DeploymentError as error:
+            report.check(False, f"No cold start was measured: {error}")
+            return
+        # To the stores themselves, as this process's proxies take their time.
+        environment = {**_alone(), "REDIS_URL": f"redis://{stores.LOOPBACK}:{redis_port}/0"}
+        start = cold_start.measure(built.path, environment=environment)
+    print(start.row())
+    name = "cold start of the web function"
+    report.add(name, start.total_ms, "ms", at_most=cold_start.MOST_MILLISECONDS)
+    report.add(f"{name}: memory", start.megabytes, "MB", at_most=cold_start.MOST_MEGABYTES)
+    report.add(
+        "home page from a warm web function", start.warm_ms, "ms", at_most=cold_start.MOST_WARM_MILLISECONDS
+    )
+
+
 def time_unit_tests(report: Report) -> None:
     """Note how long the unit tests take."""
     started = time.perf_counter()
@@ -356,6 +379,7 @@ def main() -> int:
         call_command("load_sample", verbosity=0)
         call_command("rebuild_search", verbosity=0)
         time_streams(report)
+        time_cold_start(report, redis_port=redis_port)
         rows = pages(SAMPLE, "classic-fiction", "bk-1001", "winter", wire)
         import_generated(report)
         call_command("rebuild_search", verbosity=0)
