@@ -40,6 +40,8 @@ os.environ |= {
     "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": f"http://{LOOPBACK}:{DYNAMODB_STORE_PORT}",
     "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": COGNITO,
     "TABLE_PREFIX": "test-",
+    # An engine that has only just started compiles its code while it answers.
+    "STORE_TIMEOUT_SECONDS": "4" if REAL_ENGINES else "1",
     "OPENSEARCH_URL": f"http://{LOOPBACK}:{SEARCH_PORT}",
     "REDIS_URL": f"redis://{LOOPBACK}:{REDIS_PORT}/0",
     "DEAD_LETTER_QUEUE_URL": f"{AWS}/000000000000/test-dead-letters",

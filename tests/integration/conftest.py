@@ -68,22 +68,30 @@ def _start_engines(running: contextlib.ExitStack) -> tuple[int, int]:
 @pytest.fixture(autouse=True)
 def empty_stores(wire: Wire) -> None:
     """Give each test empty tables, an empty bucket, queue and index, and cold caches."""
-    template = _template()
     reset = urllib.request.Request(f"{settings.AWS_ENDPOINT_URL}/_ministack/reset", method="POST")
     with urllib.request.urlopen(reset, timeout=30):
         pass
-    # One request makes all: apart they took longer than most tests.
-    _cloudformation().create_stack(StackName="shop", TemplateBody=template)
-    made = _cloudformation().get_waiter("stack_create_complete")
-    made.wait(StackName="shop", WaiterConfig={"Delay": 1})
-    if ports.REAL_ENGINES:
-        _make_tables_anew(wire.dynamodb)
+    (_fill_beside_engines if ports.REAL_ENGINES else _fill_local_aws)(wire)
     cache.clear()
     if wire.opensearch.calls != _asked_of_search.get("until now"):
         search.forget_everything()
         search.create_index()
         _asked_of_search["until now"] = wire.opensearch.calls
     selectors.forget_categories()
+
+
+def _fill_local_aws(_: Wire) -> None:
+    # One request makes all: apart they took longer than most tests.
+    _cloudformation().create_stack(StackName="shop", TemplateBody=_template())
+    made = _cloudformation().get_waiter("stack_create_complete")
+    made.wait(StackName="shop", WaiterConfig={"Delay": 1})
+
+
+def _fill_beside_engines(wire: Wire) -> None:
+    _make_tables_anew(wire.dynamodb)
+    here = {"LocationConstraint": settings.AWS_REGION}
+    aws.s3().create_bucket(Bucket=settings.COVERS_BUCKET, CreateBucketConfiguration=here)
+    aws.sqs().create_queue(QueueName=settings.DEAD_LETTER_QUEUE_URL.rpartition("/")[2])
 
 
 _asked_of_search: dict[str, int] = {}  # how many requests there had been when the index was last made
@@ -107,7 +115,7 @@ def _template() -> str:
             "Properties": {"QueueName": settings.DEAD_LETTER_QUEUE_URL.rpartition("/")[2]},
         },
     }
-    for arguments in () if ports.REAL_ENGINES else _tables().values():
+    for arguments in _tables().values():
         properties = copy.deepcopy(arguments)
         properties.get("StreamSpecification", {}).pop("StreamEnabled", None)
         resources[f"Table{len(resources)}"] = {"Type": "AWS::DynamoDB::Table", "Properties": properties}
