@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -81,9 +82,15 @@ class Deployment:
             }
             settings = functions.write_settings(place, self._known, dict.fromkeys(functions.KINDS, variables))
             address = f"s3://{self._known['PackagesBucket']}/{package_key}"
-            for kind in ("tasks", "projector", ""):  # who writes the views is new before who reads them
-                functions.ship(place, kind, settings, address)
-                say(f"  {functions.name_of(place, kind)} is there")
+            # Who writes the views is new before who reads them.
+            with ThreadPoolExecutor(2) as both:
+                list(
+                    both.map(
+                        lambda kind: functions.ship(place, kind, settings, address), ("tasks", "projector")
+                    )
+                )
+            functions.ship(place, "", settings, address)
+            say(f"  {', '.join(functions.name_of(place, kind) for kind in functions.KINDS)}")
             functions.check_callers(place)
         with _step("Edge, with the API behind it"):
             # After the functions, which take the secret of before as well where it was changed.

@@ -230,10 +230,16 @@ def ship(place: Place, kind: str, settings: Path, package: str) -> None:
     # An earlier run may have ended between the function and its API. Zappa's `deploy` makes what is missing.
     if not kind and there and not api_id(place):
         _zappa(place, kind, "deploy", "--zip", package, settings=settings)
-    if describe(place, kind) is None or not (kind or api_id(place)):
+    found = describe(place, kind)
+    wanted = json.loads(settings.read_text())[zappa_stage(place, kind)]["aws_environment_variables"]
+    if (
+        not found
+        or not wanted.items() <= _version(found["Configuration"]).environment.items()
+        or not (kind or api_id(place))
+    ):
         raise DeploymentError(
-            f"Zappa said that it was done, but {name_of(place, kind)} or its API is not there: run the same command"
-            " again."
+            f"Zappa said that it was done, but {name_of(place, kind)}, its settings or its API are not as they should be:"
+            f" see {settings.parent / 'zappa.log'}, then run the same command again."
         )
 
 
