@@ -1,6 +1,8 @@
 """Who is asking: from the session, without a read of its own."""
 
+import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
@@ -10,6 +12,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.dateparse import parse_datetime
@@ -17,10 +20,14 @@ from django.utils.functional import SimpleLazyObject
 
 from bookstore.accounts import services
 from bookstore.accounts.attempts import safe_next
+from bookstore.accounts.errors import CognitoUnavailableError
 from bookstore.accounts.models import User
 from bookstore.accounts.services import CLAIMS_KEY
 from bookstore.dynamodb.admin.middleware import is_for_staff
 
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 5
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -108,7 +115,15 @@ class StaffSession:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Let a member of staff in, or send them to sign in once more."""
         if is_for_staff(request) and request.user.is_authenticated:
-            again = services.keep_staff_fresh(request.session, at=timezone.now())
+            try:
+                again = services.keep_staff_fresh(request.session, at=timezone.now())
+            except CognitoUnavailableError:
+                log.exception("nobody is let into the admin: Cognito does not say who is staff")
+                return HttpResponse(
+                    render_to_string("503.html", request=request),
+                    status=HTTPStatus.SERVICE_UNAVAILABLE,
+                    headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+                )
             if again:
                 query = urlencode({"next": safe_next(request.get_full_path()), "again": "1"})
                 return redirect(f"{settings.LOGIN_URL}?{query}")

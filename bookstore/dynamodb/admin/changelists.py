@@ -65,19 +65,25 @@ class CursorChangeList(ChangeList):
             return asked.page(size, whole=whole), asked
         except MissingIndexError:
             pass
+        default: Any = self._get_default_ordering()  # type: ignore[attr-defined]  # the stubs leave it out
+        for ordering in (default, ()):
+            reordered: Any = asked.order_by(*ordering)
+            try:
+                page = reordered.page(size, whole=whole)
+            except MissingIndexError:
+                continue
+            if ORDER_VAR in self.params:
+                messages.warning(request, _("This list cannot be sorted by that column."))
+            return page, reordered
+        if not asked.query.where:  # no index holds all rows
+            messages.info(request, _("Choose a filter, or search."))
+            return Page(items=[]), asked
+        messages.warning(request, _("This list cannot be filtered by that, or not by all of it together."))
+        everything: Any = self.root_queryset.order_by(*default)
         try:
-            unsorted: Any = asked.order_by()
-            page = unsorted.page(size, whole=whole)
-        except MissingIndexError:
-            messages.warning(
-                request, _("This list cannot be filtered by that, or not by all of it together; here is all.")
-            )
-            ordering = self._get_default_ordering()  # type: ignore[attr-defined]  # the stubs leave it out
-            everything: Any = self.root_queryset.order_by(*ordering)
             return everything.page(size, whole=whole), everything
-        if ORDER_VAR in self.params:
-            messages.warning(request, _("This list cannot be sorted by that column."))
-        return page, unsorted
+        except MissingIndexError:
+            return Page(items=[]), everything
 
     def _takes_whole_rows(self, asked: "DynamoQuerySet") -> bool:
         """Tell whether the index leaves out something that the list shows, or that editing needs."""

@@ -1,12 +1,16 @@
 """A member of staff and the books: list, form, save, history."""
 
+import csv
 import html
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.core.management import call_command
+from django.test import Client, TestCase
 
 from catalog.selectors import get_book
 from tests import factories
@@ -65,3 +69,157 @@ def test_staff_change_a_title_and_see_it_in_the_history(owner: Client, wire: Any
     assert "Title changed from “Persuasion” to “Persuasion, annotated”." in history
     assert "owner@example.com" in history
     assert "Persuasion, annotated" in text(owner.get("/admin/"))
+
+
+def arrived(years_ago: float, number: int, **fields: Any) -> None:
+    at = datetime.now(UTC) - timedelta(days=365.25 * years_ago, minutes=number)
+    factories.book(
+        f"From {years_ago:g} number {number:02d}",
+        book_id=f"b-{years_ago:g}-{number}".replace(".", "_"),
+        added_at=at,
+        **fields,
+    )
+
+
+def test_books_are_listed_newest_first_through_the_years_and_back(owner: Client, wire: Any) -> None:
+    factories.category()
+    for number in range(20):
+        arrived(0, number)
+        arrived(3, number)
+    owner.get(BOOKS)  # what a process keeps of categories
+    address, pages = BOOKS, []
+    while address:
+        with wire.count() as calls:
+            page = text(owner.get(address))
+        pages.append((titles(page), page, calls.dynamodb))
+        found = re.search(r'rel="next" href="([^"]+)"', page)
+        address = BOOKS + html.unescape(found[1]) if found else ""
+    listed = [title for shown, _, _ in pages for title in shown]
+    assert listed == [f"From {years} number {number:02d}" for years in (0, 3) for number in range(20)]
+    assert pages[0][2] <= 3
+    back = re.search(r'rel="prev" href="([^"]+)"', pages[1][1])
+    assert back
+    assert titles(text(owner.get(BOOKS + html.unescape(back[1])))) == pages[0][0]
+
+
+def test_books_are_filtered_by_category_and_by_day_through_indexes(owner: Client, wire: Any) -> None:
+    factories.category()
+    factories.category("plays")
+    arrived(0, 1, category="plays")
+    arrived(0, 2)
+    arrived(2, 3, category="plays")
+    owner.get(BOOKS)
+    since = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
+    with wire.count() as calls:
+        plays = titles(text(owner.get(f"{BOOKS}?category=plays")))
+        lately = titles(text(owner.get(f"{BOOKS}?added_at__gte={since} 00:00:00%2B00:00")))
+        both = titles(text(owner.get(f"{BOOKS}?category=plays&added_at__gte={since} 00:00:00%2B00:00")))
+    assert plays == ["From 0 number 01", "From 2 number 03"]
+    assert lately == ["From 0 number 01", "From 0 number 02"]
+    assert both == ["From 0 number 01"]
+    assert calls.dynamodb <= 3 * 3
+    assert "Scan" not in "".join(wire.dynamodb.requests[-calls.dynamodb :])
+    by_price = text(owner.get(f"{BOOKS}?category=plays&o=3"))
+    assert "sorted by that" not in by_price
+    assert "cannot be sorted" in text(owner.get(f"{BOOKS}?o=3"))
+
+
+def test_an_added_book_is_on_sale_and_a_bad_one_is_refused_with_sentences(owner: Client) -> None:
+    factories.category()
+    factories.book("Emma", isbn13="9780141439587")
+    form = {
+        "name": "Persuasion",
+        "authors": "Jane Austen\nA. N. Other",
+        "category": "fiction",
+        "price": "7.99",
+    }
+    page = html.unescape(text(owner.post(f"{BOOKS}add/", {**form, "isbn13": "978-0-14-143958-7"})))
+    assert "Another book has the ISBN" in page
+    page = html.unescape(text(owner.post(f"{BOOKS}add/", {**form, "price": "99999", "language": "English"})))
+    assert "errorlist" in page
+    page = html.unescape(text(owner.post(f"{BOOKS}add/", {**form, "isbn13": "12345"})))
+    assert "This is no ISBN" in page
+    answer = owner.post(f"{BOOKS}add/", form, follow=True)
+    assert "Persuasion" in text(answer)
+    assert titles(answer.content.decode())[0] == "Persuasion"
+    assert text(Client().get("/categories/fiction/")).count("Persuasion") > 0
+
+
+def test_two_clerks_on_one_book_the_second_is_told_what_the_first_did(owner: Client) -> None:
+    factories.category()
+    factories.book("Persuasion", book_id="b-p")
+    address = f"{BOOKS}b-p/change/"
+    form = fields(text(owner.get(address)))
+    assert owner.post(address, {**form, "price": "9.50"}).status_code == 302
+    page = html.unescape(text(owner.post(address, {**form, "name": "Persuasion!"})))
+    assert "They changed: Price." in page
+    assert get_book("b-p").name == "Persuasion"
+
+
+@pytest.mark.parametrize(
+    ("groups", "view", "add", "change"),
+    [
+        ((), 403, 403, 403),
+        (("owner",), 403, 403, 403),
+        (("staff",), 200, 403, 403),
+        (("staff", "orders"), 200, 403, 403),
+        (("staff", "support"), 200, 403, 403),
+        (("staff", "catalogue"), 200, 200, 302),
+        (("staff", "owner"), 200, 200, 302),
+    ],
+)
+def test_what_each_role_may_do_with_books(
+    sign_in: Callable[..., Client], groups: tuple[str, ...], view: int, add: int, change: int
+) -> None:
+    factories.category()
+    factories.book("Persuasion", book_id="b-p")
+    form = {"name": "Changed", "category": "fiction", "price": "7.99", "_seen": "1"}
+    clerk = sign_in(customer_id="s-1", groups=groups)
+    assert clerk.get(BOOKS, follow=True).status_code == view
+    assert clerk.get(f"{BOOKS}b-p/change/", follow=True).status_code == view
+    assert clerk.get(f"{BOOKS}b-p/history/", follow=True).status_code == view
+    assert clerk.get(f"{BOOKS}add/", follow=True).status_code == add
+    assert clerk.post(f"{BOOKS}b-p/change/", form).status_code == (change if view == 200 else 302)
+    assert clerk.post(f"{BOOKS}b-p/delete/", {"post": "yes"}).status_code == (403 if view == 200 else 302)
+    assert get_book("b-p").name == ("Changed" if change == 302 else "Persuasion")
+
+
+def test_another_site_cannot_send_a_form_of_the_admin(owner: Client) -> None:
+    factories.category()
+    factories.book("Persuasion", book_id="b-p")
+    answer = owner.post(f"{BOOKS}b-p/change/", {"name": "x"}, headers={"sec-fetch-site": "cross-site"})
+    assert answer.status_code == 403
+
+
+def test_the_log_is_exported_without_formulas_and_stays_with_its_change(owner: Client) -> None:
+    factories.category()
+    factories.book("Persuasion", book_id="b-p")
+    form = fields(text(owner.get(f"{BOOKS}b-p/change/")))
+    owner.post(f"{BOOKS}b-p/change/", {**form, "name": "=HYPERLINK(1)"})
+    out = StringIO()
+    today = datetime.now(UTC).date().isoformat()
+    call_command("export_admin_log", today, today, stdout=out)
+    (line,) = csv.DictReader(StringIO(out.getvalue()))
+    assert (line["user"], line["row"], line["field"]) == ("owner@example.com", "catalog.book#b-p", "Title")
+    assert (line["old"], line["new"]) == ("Persuasion", "'=HYPERLINK(1)")
+
+
+def test_searching_finds_withdrawn_books_too_and_says_when_it_rests(
+    owner: Client, wire: Any, pump: Any
+) -> None:
+    factories.category()
+    factories.book("Persuasion", book_id="b-p")
+    pump()
+    assert titles(text(owner.get(f"{BOOKS}?q=persuasion"))) == ["Persuasion"]
+    with wire.opensearch.refuse():
+        assert "Search is having a rest" in text(owner.get(f"{BOOKS}?q=persuasion"))
+
+
+@pytest.mark.usefixtures("empty_stores")
+class TestWithDjangosTestCase(TestCase):
+    """Django's own test case works, transactions and all, without a database."""
+
+    def test_a_test_case_runs(self) -> None:
+        with self.captureOnCommitCallbacks(execute=True):
+            factories.category()
+        self.assertTrue(True)  # noqa: PT009 - what runs is the point

@@ -1,0 +1,121 @@
+"""Inlines for lists that are embedded in a row: line items, addresses. They are saved with it, in one write."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.forms.models import BaseInlineFormSet, BaseModelFormSet
+from django.http import HttpRequest
+
+from bookstore.dynamodb.admin.querysets import DynamoQuerySet
+
+if TYPE_CHECKING:
+    _TabularInline = admin.TabularInline[Any, Any]
+    _FormSet = BaseInlineFormSet[Any, Any, Any]
+else:
+    _TabularInline, _FormSet = admin.TabularInline, BaseInlineFormSet
+
+POSITION = "position"
+
+
+class _NoRows:
+    """The source of rows that live in another row: by themselves they are nowhere."""
+
+    paths: Sequence[Any] = ()
+
+    def get_many(self, _keys: Sequence[str]) -> list[Any]:
+        return []
+
+
+class EmbeddedModel(models.Model):
+    """Base of an embedded list's rows; declare their fields, and a ``ForeignKey`` to the façade they live in."""
+
+    position = models.IntegerField(primary_key=True, editable=False)  # in the list, from 0
+
+    objects = DynamoQuerySet.as_manager()
+    source = _NoRows()
+
+    class Meta:
+        abstract = True
+        managed = False
+        base_manager_name = "objects"
+
+
+class EmbeddedFormSet(_FormSet):
+    """The forms of an embedded list. ``attribute`` names the list in the façade's row."""
+
+    attribute = ""
+
+    def __init__(self, data: Any = None, files: Any = None, instance: Any = None, **kwargs: Any) -> None:
+        self.instance = instance if instance is not None else self.fk.remote_field.model()
+        self.save_as_new = bool(kwargs.pop("save_as_new", False))
+        kwargs.pop("queryset", None)
+        embedded: Any = self.model
+        fields = {field.attname for field in embedded._meta.concrete_fields}
+        rows = []
+        for position, values in enumerate(self.stored_list()):
+            row = embedded(
+                position=position, **{name: value for name, value in values.items() if name in fields}
+            )
+            row._state.adding = False
+            rows.append(row)
+        found: Any = embedded._default_manager.all()
+        # Not BaseInlineFormSet's, which would ask the store for them.
+        BaseModelFormSet.__init__(self, data, files, queryset=found.with_rows(rows), **kwargs)
+        self.unique_fields: set[str] = set()
+
+    def stored_list(self) -> list[dict[str, Any]]:
+        """Return the list as it is stored."""
+        return list(getattr(self.instance, self.attribute) or [])
+
+    def wanted_list(self) -> list[dict[str, Any]]:
+        """Return the list as the forms say; what they do not show of a row stays."""
+        stored = self.stored_list()
+        wanted = []
+        for number, form in enumerate(self.forms):
+            is_new = number >= self.initial_form_count()
+            gone = self.can_delete and self._should_delete_form(form)  # type: ignore[attr-defined]  # the stubs leave it out
+            if gone or (is_new and not form.has_changed()):
+                continue
+            said = {
+                name: value
+                for name, value in form.cleaned_data.items()
+                if name not in {POSITION, self.fk.name, "DELETE"}
+            }
+            wanted.append({**({} if is_new else stored[form.instance.position]), **said})
+        return wanted
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """Carry each row's position; Django would look it up in the store."""
+        super().add_fields(form, index)
+        form.fields[POSITION] = forms.IntegerField(
+            required=False, widget=forms.HiddenInput, initial=form.instance.pk, label=""
+        )
+
+
+class EmbeddedInline(_TabularInline):
+    """Shows and edits an embedded list. Who may change the row may change its list."""
+
+    attribute = ""  # of the façade: a JSONField, or any field, with the list
+    formset = EmbeddedFormSet
+    extra = 1
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Return the forms, which know their list."""
+        made: Any = super().get_formset(request, obj, **kwargs)
+        made.attribute = self.attribute
+        return made
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002, D102 - Django's
+        return self._may(request, "view") or self._may(request, "change")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002, D102 - Django's
+        return self._may(request, "change")
+
+    has_change_permission = has_delete_permission = has_add_permission
+
+    def _may(self, request: HttpRequest, action: str) -> bool:
+        meta = self.parent_model._meta
+        return bool(request.user.has_perm(f"{meta.app_label}.{action}_{meta.model_name}"))

@@ -1,0 +1,318 @@
+"""The library without an application: lists, forms, actions and the log over a plain table."""
+
+import html
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import NotSupportedError
+from django.test import Client
+
+from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, MissingIndexError, RefusedError
+from catalog.models import Book
+from tests import factories
+from tests.integration.staff import volumes as volumes_admin
+
+VOLUMES = "/admin/admin_on_dynamodb/volume/"
+
+
+@pytest.fixture
+def volumes(settings: Any) -> Any:
+    settings.ADMIN_URLCONF = volumes_admin.__name__
+    volumes_admin.FOUND.clear()
+    return volumes_admin
+
+
+@pytest.fixture
+def owner(sign_in: Callable[..., Client]) -> Client:
+    return sign_in(customer_id="o-1", email="owner@example.com", groups=("owner", "staff"))
+
+
+def text(response: Any) -> str:
+    assert response.status_code == 200, (response.status_code, response.content[:3000])
+    return html.unescape(response.content.decode())
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r'class="field-name"><a [^>]*>([^<]*)<', page)
+
+
+def link(page: str, rel: str) -> str | None:
+    found = re.search(rf'rel="{rel}" href="([^"]+)"', page)
+    return VOLUMES + found[1] if found else None
+
+
+def shelve(count: int, category: str = "fiction") -> list[str]:
+    made = [f"Title {number:02d}" for number in range(count)]
+    for name in random.sample(made, count):
+        factories.book(name, book_id=f"{category}-{name[-2:]}", category=category)
+    return made
+
+
+def sent(page: str) -> dict[str, str]:
+    """Return all hidden and text fields of a page's main form, as a browser sends them."""
+    found = {}
+    for tag in re.findall(r"<input [^>]*>", page[page.index('method="post"', page.index('id="content"')) :]):
+        name, value = re.search(r'name="([^"]+)"', tag), re.search(r'value="([^"]*)"', tag)
+        if name and "checkbox" not in tag and "submit" not in tag and name[1] != "select_across":
+            found[name[1]] = value[1] if value else ""
+    return found
+
+
+def test_a_list_pages_both_ways_by_links_that_stay_good(owner: Client, volumes: Any, wire: Any) -> None:
+    everything = shelve(13)
+    shelve(2, "plays")
+    address: str | None = f"{VOLUMES}?listing__exact=fiction"
+    pages = []
+    while address:
+        with wire.count() as calls:
+            page = text(owner.get(address))
+        assert calls.dynamodb <= 3
+        pages.append((address, names(page), page))
+        address = link(page, "next")
+    assert [len(found) for _, found, _ in pages] == [5, 5, 3]
+    assert [name for _, found, _ in pages for name in found] == everything
+    back = text(owner.get(link(pages[2][2], "prev") or ""))
+    assert names(back) == pages[1][1]
+    first = text(owner.get(link(back, "prev") or ""))
+    assert (names(first), link(first, "prev")) == (pages[0][1], None)
+    Book.get("fiction-04").delete()
+    assert names(text(owner.get(pages[1][0]))) == pages[1][1], "a link goes on behind a row that is gone"
+    assert names(text(owner.get(f"{VOLUMES}?listing__exact=fiction&o=1")))[0] == "Title 00"
+
+
+@pytest.mark.parametrize("cursor", ["x", "1:2:3", "9" * 4000, "é\x00", "'--"])
+def test_a_bad_cursor_is_a_message_and_the_first_page(owner: Client, volumes: Any, cursor: str) -> None:
+    shelve(6)
+    page = text(owner.get(VOLUMES, {"listing__exact": "fiction", "p": cursor}))
+    assert len(names(page)) == 5
+    assert "This page is no longer good" in page
+
+
+def test_a_cursor_of_another_list_is_a_message_too(owner: Client, volumes: Any) -> None:
+    shelve(6)
+    shelve(6, "plays")
+    other = link(text(owner.get(f"{VOLUMES}?listing__exact=plays")), "next") or ""
+    page = text(owner.get(other.replace("plays", "fiction")))
+    assert "This page is no longer good" in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("nonsense=1", "There is no such filter"),
+        ("listing__regex=a", "cannot be filtered by that"),
+        ("name__exact=x", "cannot be filtered by that"),
+        ("listing__exact=fiction&o=77", "cannot be sorted"),
+        ("listing__exact=fiction&o=x", "cannot be sorted"),
+        ("listing__exact=fiction&o=4", "cannot be sorted"),
+        ("", "Choose a filter, or search"),
+    ],
+)
+def test_an_unknown_filter_or_sort_is_a_message(owner: Client, volumes: Any, asked: str, told: str) -> None:
+    shelve(1)
+    page = text(owner.get(f"{VOLUMES}?{asked}"))
+    assert told in page
+    assert names(page) == (["Title 00"] if "fiction" in asked else [])
+
+
+def test_what_no_index_answers_raises_and_names_the_index(volumes: Any, wire: Any) -> None:
+    objects = volumes.Volume.objects
+    with wire.count() as calls:
+        with pytest.raises(MissingIndexError, match=r"hash stock and range price"):
+            list(objects.filter(stock=3).order_by("price"))
+        with pytest.raises(MissingIndexError, match="NOT, OR or XOR"):
+            list(objects.exclude(listing="plays"))
+        with pytest.raises(MissingIndexError, match="how many rows"):
+            objects.filter(listing="plays").count()
+        for refused in (
+            "aggregate",
+            "annotate",
+            "values",
+            "values_list",
+            "update",
+            "raw",
+            "bulk_create",
+            "dates",
+        ):
+            with pytest.raises(NotSupportedError):
+                list(getattr(objects.filter(listing="plays").order_by("title_key"), refused)())
+    assert calls.total == 0
+
+
+def test_keys_are_read_as_keys_and_narrowed_in_memory(volumes: Any, wire: Any) -> None:
+    shelve(4)
+    objects = volumes.Volume.objects
+    with wire.count() as calls:
+        assert objects.get(pk="fiction-02").name == "Title 02"
+        found = objects.filter(pk__in=["fiction-03", "fiction-01", "gone"], price__lt=9).order_by("name")
+        assert [row.name for row in found] == ["Title 01", "Title 03"]
+    assert calls.dynamodb == 2
+    with pytest.raises(volumes.Volume.DoesNotExist):
+        objects.get(pk="x" * 3000)
+
+
+def test_an_action_over_all_pages_reports_what_failed(owner: Client, volumes: Any) -> None:
+    shelve(13)
+    answer = owner.post(
+        f"{VOLUMES}?listing__exact=fiction",
+        {"action": "put_up", "index": "0", "select_across": "1", "_selected_action": ["fiction-00"]},
+        follow=True,
+    )
+    page = text(answer)
+    assert "12 put up." in page
+    assert "1 was not: Title 03: no threes" in page
+    assert int(Book.get("fiction-12").stock) == 11
+    assert int(Book.get("fiction-03").stock) == 10
+    assert "Put up by one." in text(owner.get(f"{VOLUMES}fiction-12/history/"))
+
+
+def test_an_action_over_too_many_rows_does_nothing(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(7)
+    monkeypatch.setattr("bookstore.dynamodb.admin.options.MOST_ROWS", 6)
+    asked = {"action": "put_up", "index": "0", "select_across": "1", "_selected_action": ["fiction-00"]}
+    page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked, follow=True))
+    assert "at most 6 rows at once" in page
+    assert int(Book.get("fiction-00").stock) == 10
+
+
+def test_a_list_is_edited_in_place_and_shows_what_another_did(owner: Client, volumes: Any) -> None:
+    shelve(2)
+    address = f"{VOLUMES}?listing__exact=fiction"
+    form = {**sent(text(owner.get(address))), "_save": "Save"}
+    answer = owner.post(address, {**form, "form-0-stock": "4"})
+    assert answer.status_code == 302
+    assert [int(Book.get(each).stock) for each in ("fiction-00", "fiction-01")] == [4, 10]
+    page = text(owner.post(address, {**form, "form-0-stock": "7"}))
+    assert "Someone else changed this meanwhile to “4”" in page
+    assert int(Book.get("fiction-00").stock) == 4
+
+
+def test_the_second_of_two_editors_is_told_what_the_first_did(owner: Client, volumes: Any) -> None:
+    shelve(1)
+    address = f"{VOLUMES}fiction-00/change/"
+    first = second = sent(text(owner.get(address)))
+    assert owner.post(address, {**first, "price": "9.50"}).status_code == 302
+    page = text(owner.post(address, {**second, "name": "Renamed"}))
+    assert "They changed: Price." in page
+    assert (sent(page)["price"], sent(page)["name"]) == ("9.50", "Renamed")
+    assert Book.get("fiction-00").name == "Title 00"
+    assert owner.post(address, sent(page)).status_code == 302
+    book = Book.get("fiction-00")
+    assert (book.name, str(book.price), int(book.version)) == ("Renamed", "9.50", 3)
+    page = text(owner.post(address, {**second, "price": "1.00"}))
+    assert "Someone else changed this meanwhile to “9.50”" in page
+
+
+def test_a_change_between_reading_and_writing_is_shown_too(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(1)
+    address = f"{VOLUMES}fiction-00/change/"
+    form = sent(text(owner.get(address)))
+    update, raced = volumes.Volume.source.update, []
+
+    def overtaken(row: Any, **kwargs: Any) -> None:
+        if not raced:
+            raced.append(row)
+            Book("fiction-00").update(actions=[Book.version.set(2), Book.stock.set(3)])
+        update(row, **kwargs)
+
+    monkeypatch.setattr(volumes.Volume.source, "update", overtaken)
+    page = text(owner.post(address, {**form, "name": "Mine"}))
+    assert "They changed: Stock." in page
+    assert Book.get("fiction-00").name == "Title 00"
+
+
+def test_a_list_inside_a_row_is_edited_with_it_in_one_write(owner: Client, volumes: Any, wire: Any) -> None:
+    shelve(1)
+    address = f"{VOLUMES}fiction-00/change/"
+    page = text(owner.get(address))
+    form = sent(page)
+    prefix = (
+        "part_set"
+        if "part_set-TOTAL_FORMS" in form
+        else next(name.removesuffix("-TOTAL_FORMS") for name in form if name.endswith("-TOTAL_FORMS"))
+    )
+    assert form[f"{prefix}-0-name"] == "Jane Austen"
+    with wire.count() as calls:
+        answer = owner.post(
+            address,
+            {
+                **form,
+                f"{prefix}-1-name": "Hugh Thomson",
+                f"{prefix}-1-role": "illustrator",
+                f"{prefix}-1-slug": "hugh-thomson",
+            },
+        )
+    assert answer.status_code == 302, text(answer)
+    assert calls.dynamodb <= 1 + 4
+    people = Book.get("fiction-00").contributors
+    assert [(each.name, each.role, each.slug) for each in people] == [
+        ("Jane Austen", "author", "jane-austen"),
+        ("Hugh Thomson", "illustrator", "hugh-thomson"),
+    ]
+    assert "Hugh Thomson" in text(owner.get(f"{VOLUMES}fiction-00/history/"))
+    form = sent(text(owner.get(address)))
+    assert owner.post(address, {**form, f"{prefix}-0-DELETE": "on"}).status_code == 302
+    assert [each.name for each in Book.get("fiction-00").contributors] == ["Hugh Thomson"]
+
+
+def test_a_value_that_only_one_row_may_have_is_claimed_with_the_row(volumes: Any) -> None:
+    shelve(2)
+    one, two = volumes.Volume.objects.filter(pk__in=["fiction-00", "fiction-01"])
+    one.source.update(one, changed={"isbn13": "9780141439518"}, version=1)
+    with pytest.raises(RefusedError) as refused:
+        two.source.update(two, changed={"isbn13": "9780141439518"}, version=1)
+    assert set(refused.value.problems) == {"isbn13"}
+    with pytest.raises(ChangedMeanwhileError):
+        one.source.update(one, changed={"isbn13": None}, version=1)
+    one.source.update(one, changed={"isbn13": None}, version=2)
+    two.source.update(two, changed={"isbn13": "9780141439518"}, version=1)
+
+
+def test_search_comes_from_the_hook_with_numbered_pages(owner: Client, volumes: Any, wire: Any) -> None:
+    shelve(8)
+    volumes.FOUND[:] = [f"fiction-{number:02d}" for number in (7, 6, 5, 4, 3, 2, 1)]
+    with wire.count() as calls:
+        page = text(owner.get(f"{VOLUMES}?q=title&p=2"))
+    assert names(page) == ["Title 02", "Title 01"]
+    assert "7 volumes" in page
+    assert calls.dynamodb == 2
+    assert "Search is having a rest." in text(owner.get(f"{VOLUMES}?q=away"))
+
+
+def test_a_reference_is_completed_while_typing(owner: Client, volumes: Any) -> None:
+    shelve(2)
+    volumes.FOUND[:] = ["fiction-01"]
+    asked = {"app_label": volumes.APP, "model_name": "loan", "field_name": "volume", "term": "titl"}
+    answer = owner.get("/admin/autocomplete/", asked).json()
+    assert answer == {"results": [{"id": "fiction-01", "text": "Title 01"}], "pagination": {"more": False}}
+
+
+def test_deleting_leaves_its_trace(owner: Client, volumes: Any) -> None:
+    shelve(1)
+    page = text(owner.get(f"{VOLUMES}fiction-00/delete/"))
+    assert "Title 00" in page
+    assert owner.post(f"{VOLUMES}fiction-00/delete/", {"post": "yes"}).status_code == 302
+    with pytest.raises(Book.DoesNotExist):
+        Book.get("fiction-00")
+    front = text(owner.get("/admin/"))
+    assert "deletelink" in front
+    assert "Title 00" in front
+
+
+def test_who_may_only_look_gets_a_403_by_address_too(sign_in: Callable[..., Client], volumes: Any) -> None:
+    shelve(1)
+    clerk = sign_in(customer_id="s-1", groups=("staff",))
+    assert names(text(clerk.get(f"{VOLUMES}?listing__exact=fiction"))) == ["Title 00"]
+    assert "_save" not in text(clerk.get(f"{VOLUMES}fiction-00/change/"))
+    assert clerk.post(f"{VOLUMES}fiction-00/change/", {"name": "Mine"}).status_code == 403
+    assert clerk.get(f"{VOLUMES}add/").status_code == 403
+    assert clerk.post(f"{VOLUMES}fiction-00/delete/", {"post": "yes"}).status_code == 403
+    reader = sign_in(customer_id="r-1")
+    assert reader.get("/admin/", follow=True).status_code == 403

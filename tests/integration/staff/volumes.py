@@ -1,0 +1,110 @@
+"""A façade of the plainest kind, over the books' table: what the library does without an application."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.urls import path
+
+from bookstore import urls
+from bookstore.accounts.models import CustomerItem
+from bookstore.dynamodb.admin.embedded import EmbeddedInline, EmbeddedModel
+from bookstore.dynamodb.admin.errors import RefusedError, SearchAwayError
+from bookstore.dynamodb.admin.options import FacadeAdmin, Hits
+from bookstore.dynamodb.admin.sites import DynamoAdminSite
+from bookstore.dynamodb.admin.sources import FacadeModel, Source
+from catalog.models import Book
+
+FOUND: list[str] = []  # what the search engine finds
+APP = "admin_on_dynamodb"
+
+
+class Volume(FacadeModel):
+    id = models.CharField(primary_key=True, max_length=64)
+    name = models.CharField(max_length=300)
+    listing = models.CharField(max_length=60, choices=[("fiction", "Fiction"), ("plays", "Plays")])
+    title_key = models.CharField(max_length=400)
+    price = models.DecimalField(max_digits=6, decimal_places=2)
+    stock = models.IntegerField(default=0)
+    isbn13 = models.CharField(max_length=13, blank=True, null=True)  # noqa: DJ001 - absent, not empty
+    contributors = models.JSONField(default=list, editable=False)
+    version = models.IntegerField(default=1, editable=False)
+
+    source = Source(Book, version="version", unique=["isbn13"], claims=CustomerItem)
+
+    class Meta(FacadeModel.Meta):
+        app_label = APP
+        ordering = ["title_key"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Part(EmbeddedModel):
+    volume = models.ForeignKey(Volume, models.DO_NOTHING, related_name="+")
+    name = models.CharField(max_length=60)
+    role = models.CharField(max_length=20)
+    slug = models.CharField(max_length=60)
+
+    class Meta(EmbeddedModel.Meta):
+        app_label = APP
+
+
+class Loan(FacadeModel):
+    """Who has a book: refers to it, so that its form completes a title."""
+
+    id = models.CharField(primary_key=True, max_length=64)
+    volume = models.ForeignKey(Volume, models.DO_NOTHING, related_name="+", db_column="name")
+    source = Source(CustomerItem)
+
+    class Meta(FacadeModel.Meta):
+        app_label = APP
+
+
+class PartInline(EmbeddedInline):
+    model = Part
+    attribute = "contributors"
+
+
+class VolumeAdmin(FacadeAdmin):
+    list_display = ["name", "listing", "price", "stock"]
+    list_editable = ["stock"]
+    list_filter = ["listing"]
+    list_per_page = 5
+    search_fields = ["name"]
+    fields = ["name", "price", "stock", "isbn13"]
+    inlines = [PartInline]
+    actions = ["put_up"]
+
+    @admin.action(description="Put up by one", permissions=["change"])
+    def put_up(self, request: Any, queryset: Any) -> None:
+        def up(row: Any) -> None:
+            if row.name.endswith("3"):
+                raise RefusedError("no threes")
+            row.source.update(row, changed={"stock": row.stock + 1}, version=row.version)
+            self.log_change(request, row, "Put up by one.")
+
+        self.for_each(request, queryset, up, done=lambda count: f"{count} put up.")
+
+    def search(
+        self,
+        request: Any,  # noqa: ARG002 - the hook's signature
+        term: str,
+        *,
+        filters: Any,  # noqa: ARG002 - the same
+        page: int,
+        size: int,
+    ) -> Hits:
+        if term == "away":
+            raise SearchAwayError("Search is having a rest.")
+        return Hits(FOUND[(page - 1) * size : page * size], len(FOUND))
+
+
+class LoanAdmin(FacadeAdmin):
+    autocomplete_fields = ["volume"]
+
+
+site = DynamoAdminSite()
+site.register(Volume, VolumeAdmin)
+site.register(Loan, LoanAdmin)
+urlpatterns = [path("admin/", site.urls), *urls.urlpatterns]

@@ -1,0 +1,71 @@
+import operator
+import random
+from datetime import UTC, datetime
+
+import pytest
+
+from bookstore.dynamodb.admin.paths import Bounds, Path, paths_of
+from bookstore.dynamodb.attributes import instant_text
+from catalog.models import Book, Review
+
+WORDS = [f"{letter}{number}" for letter in "abc" for number in range(4)]
+
+
+def test_bounds_hold_what_all_look_ups_together_mean() -> None:
+    path = Path(hash_key="h", range_key="r", sorts="r")
+    for _ in range(500):
+        asked = [
+            (random.choice(("gt", "gte", "lt", "lte", "exact")), random.choice(WORDS))  # noqa: S311 - a test
+            for _ in range(random.randint(0, 3))  # noqa: S311 - the same
+        ]
+        bounds = Bounds()
+        for lookup, value in asked:
+            bounds = bounds.by(lookup, value, path)
+        compare = {
+            "exact": operator.eq,
+            "gt": operator.gt,
+            "gte": operator.ge,
+            "lt": operator.lt,
+            "lte": operator.le,
+        }
+        for key in WORDS:
+            assert (key in bounds) is all(compare[lookup](key, value) for lookup, value in asked), (
+                asked,
+                key,
+            )
+
+
+def test_a_key_that_goes_on_behind_its_value_is_bounded_by_the_value() -> None:
+    path = Path(hash_key="h", range_key="r", sorts="at", write=instant_text, goes_on=True)
+    at, later = datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC)
+    key = f"{instant_text(at)}#b-1"
+    for lookup, value, holds in (
+        *(("exact", at, True), ("gte", at, True), ("lte", at, True), ("gt", at, False), ("lt", at, False)),
+        *(("lt", later, True), ("gt", later, False), ("exact", later, False)),
+    ):
+        assert (key in Bounds().by(lookup, value, path)) is holds, lookup
+
+
+def test_bounds_that_cross_are_empty_and_never_asked() -> None:
+    path = Path(hash_key="h", range_key="r", sorts="r")
+    assert Bounds().by("gte", "b", path).by("lt", "a", path).is_empty
+    assert not Bounds().by("gte", "a", path).by("lt", "b", path).is_empty
+
+
+def test_a_tables_own_keys_and_indexes_are_its_paths() -> None:
+    assert {path.name for path in paths_of(Review)} == {
+        "the table itself",
+        "published",
+        "byStatus",
+        "byCustomer",
+    }
+    by_title = next(path for path in paths_of(Book) if path.name == "byTitle")
+    assert (by_title.equals, by_title.sorts) == ("listing", "title_key")
+    assert by_title.projected is not None
+    assert "stock" not in by_title.projected
+
+
+@pytest.mark.parametrize("lookup", ["regex", "in", "isnull"])
+def test_other_look_ups_are_no_bounds(lookup: str) -> None:
+    with pytest.raises(ValueError, match=lookup):
+        Bounds().by(lookup, "a", Path(hash_key="h", range_key="r", sorts="r"))

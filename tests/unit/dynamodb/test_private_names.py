@@ -1,0 +1,100 @@
+"""What the admin on DynamoDB takes for granted of Django, beyond what Django promises.
+
+A new Django that changes one of these fails here, by name, rather than in a page.
+"""
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.sites import AdminSite
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import QuerySet
+from django.forms.models import BaseInlineFormSet, BaseModelFormSet
+from django.template import engines
+
+ADMIN = Path(inspect.getfile(ModelAdmin)).parent
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "parameters"),
+    [
+        (QuerySet, "_fetch_all", ["self"]),
+        (QuerySet, "_clone", ["self"]),
+        (QuerySet, "_chain", ["self"]),
+        (ChangeList, "get_results", ["self", "request"]),
+        (ChangeList, "_get_default_ordering", ["self"]),
+        (ModelAdmin, "_get_obj_does_not_exist_redirect", ["self", "request", "opts", "object_id"]),
+        (ModelAdmin, "save_related", ["self", "request", "form", "formsets", "change"]),
+        (ModelAdmin, "log_change", ["self", "request", "obj", "message"]),
+        (ModelAdmin, "get_changelist_instance", ["self", "request"]),
+        (AdminSite, "get_log_entries", ["self", "request"]),
+        (BaseModelFormSet, "add_fields", ["self", "form", "index"]),
+        (BaseInlineFormSet, "_should_delete_form", ["self", "form"]),
+        (type(ContentType.objects), "_add_to_cache", ["self", "using", "ct"]),
+    ],
+)
+def test_a_name_is_there_and_takes_what_it_took(owner: type, name: str, parameters: list[str]) -> None:
+    assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
+
+
+def test_a_queryset_keeps_its_rows_and_its_kind_under_the_same_names() -> None:
+    assert {"_result_cache", "_iterable_class"} <= vars(QuerySet(ContentType)).keys() | vars(QuerySet).keys()
+
+
+def test_a_forms_write_is_followed_by_its_log_and_preceded_by_nothing() -> None:
+    view = inspect.getsource(ModelAdmin._changeform_view)
+    steps = ["self.save_model(", "self.save_related(", "self.log_addition(", "self.log_change("]
+    places = [view.index(step) for step in steps]
+    assert places == sorted(places)
+
+
+def test_templates_ask_for_what_the_pages_give() -> None:
+    templates = ADMIN / "templates" / "admin"
+    assert "{% block form_top %}" in (templates / "change_form.html").read_text()
+    assert "{% block actions-counter %}" in (templates / "actions.html").read_text()
+    assert "{% pagination cl %}" in (templates / "change_list.html").read_text()
+    panel = (templates / "index.html").read_text()
+    for name in (
+        "is_addition",
+        "is_change",
+        "is_deletion",
+        "get_admin_url",
+        "object_repr",
+        "content_type.name",
+    ):
+        assert f"entry.{name}" in panel
+    history = (templates / "object_history.html").read_text()
+    for name in ("action_time", "user.get_username", "user.get_full_name", "get_change_message"):
+        assert f"action.{name}" in history
+
+
+def test_no_template_has_a_script_or_a_style_that_the_policy_refuses() -> None:
+    for template in ADMIN.glob("templates/**/*.html"):
+        page = template.read_text()
+        assert " style=" not in page, template
+        assert " onclick=" not in page, template
+
+
+def test_template_tags_are_looked_up_in_a_mapping() -> None:
+    assert isinstance(engines["django"].engine.template_libraries, dict)  # type: ignore[attr-defined]
+
+
+def test_the_storefront_imports_nothing_of_the_admin() -> None:
+    program = (
+        "import os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"
+        "import django; django.setup()\n"
+        "from django.urls import get_resolver; get_resolver().url_patterns\n"
+        "from django.template import engines; engines['django']\n"
+        "print([name for name in sys.modules if name.startswith('django.contrib.admin')"
+        " or name.endswith('.admin.options') or name == 'catalog.admin'])"
+    )
+    here = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=here
+    )
+    assert done.stdout.strip() == "[]", done.stderr
