@@ -38,7 +38,10 @@ def main(*arguments: str) -> int:
     print(f"On {engines}, with Java {version} ({path})", flush=True)
     chosen = arguments or (TESTS, *(f"--ignore={TESTS}/{each}" for each in LEFT_OUT))
     command = [sys.executable, "-m", "pytest", "-n", "2", *chosen]
-    return subprocess.run(command, env={**os.environ, "TEST_STORES": "real"}, check=False).returncode
+    environment = {**os.environ, "TEST_STORES": "real"}
+    # Tests start some sixty programs: where no bytecode is kept, each compiles every library anew, for seconds.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":
