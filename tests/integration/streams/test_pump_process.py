@@ -171,7 +171,9 @@ def test_an_idle_pump_costs_next_to_nothing(tmp_path: Path, now: datetime) -> No
         time.sleep(6)  # the system counts in hundredths of a second
         used = cpu_seconds(process.pid) - before
 
-    assert used / 6 < 0.02
+    assert (
+        used / 6 < 0.03
+    )  # a fiftieth on a real store, and noise; without its pauses it would be most of a core
 
 
 def cpu_seconds(pid: int) -> float:
