@@ -167,7 +167,7 @@ class Book(FacadeModel):
     )
     rating = models.DecimalField(_("rating"), max_digits=3, decimal_places=2, editable=False, default=0)
     version = models.IntegerField(_("version"), default=1, editable=False)
-    added_at = models.DateTimeField(_("came in"), editable=False, null=True)
+    added_at = models.DateTimeField(_("came in"), editable=False)
     updated_at = models.DateTimeField(_("changed"), editable=False, null=True)
     withdrawn_at = models.DateTimeField(_("withdrawn"), editable=False, null=True)
 
@@ -211,7 +211,7 @@ class CategoryFilter(admin.SimpleListFilter):
 class BookAdmin(FacadeAdmin):
     """Books, newest first."""
 
-    list_display = ["name", "author", "category_name", "price", "availability", "rating", "added_at"]
+    list_display = ["name", "author", "category_name", "price", "availability", "added_at"]
     list_filter = [CategoryFilter, "added_at"]
     list_per_page = search.RESULTS_A_PAGE
     most_hits = search.RESULTS_A_PAGE * search.LAST_PAGE
@@ -240,6 +240,8 @@ class BookAdmin(FacadeAdmin):
             names = [(each.slug, each.name) for each in selectors.categories()]
             field = forms.ChoiceField(label=field.label, choices=[("", "---------"), *names])
             field.show_hidden_initial = True
+        if field is not None and db_field.name in PEOPLE:
+            field.widget.attrs["rows"] = 3
         return field
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature

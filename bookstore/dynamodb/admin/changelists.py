@@ -33,7 +33,7 @@ class CursorChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Read the page that the address asks for."""
         self._cursor = request.GET.get(PAGE_VAR, "")
-        self.show_full_result_count, self.full_result_count, self.can_show_all = False, None, False
+        self.show_full_result_count, self.can_show_all = False, False
         self.show_admin_actions = True
         if self.queryset.total is not None:
             self._show_hits(self.queryset, self.queryset.total)
@@ -42,13 +42,14 @@ class CursorChangeList(ChangeList):
             page, self.queryset = self._page(request, self.queryset)
             self.after, self.before = page.after, page.before
             self.result_list = self.queryset.with_rows(list(page.items))
-            self.result_count = len(page.items)
+            # Equal, so that Django does not take the page's rows for all results.
+            self.result_count = self.full_result_count = len(page.items)
             self.multi_page = False
             self.paginator = Paginator(page.items, self.list_per_page)
             self._offer_sorts()
 
     def _show_hits(self, found: "DynamoQuerySet", total: int) -> None:
-        self.result_list, self.result_count = found, total
+        self.result_list, self.result_count, self.full_result_count = found, total, None
         self.multi_page = total > self.list_per_page
         # Only its page numbers are used; the rows were found by the search engine.
         reachable = min(total, self.model_admin.most_hits)
