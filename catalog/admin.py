@@ -1,7 +1,7 @@
 """The catalogue in the admin for staff. Every rule is the services'; here is only what staff see."""
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError, SearchAwayError
 from bookstore.dynamodb.admin.options import FacadeAdmin, Hits
-from bookstore.dynamodb.admin.paths import Path
+from bookstore.dynamodb.admin.paths import TAIL, Path
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.tables import Beside, nothing_beside
-from catalog import search, selectors, services
+from catalog import keys, search, selectors, services
 from catalog.errors import (
     BadBookError,
     BookChangedError,
@@ -73,9 +73,9 @@ class Books(Source):
                     partitions=_years,
                 ),
                 _in_category(BookItem.by_date, "added_key", "added_at", instant_text),
-                _in_category(BookItem.by_title, "title_key", "name"),
-                _in_category(BookItem.by_price, "price_key", "price"),
-                _in_category(BookItem.by_rating, "rating_key", "rating"),
+                _in_category(BookItem.by_title, "title_key", "name", None),  # folded: it only orders
+                _in_category(BookItem.by_price, "price_key", "price", _before_id(keys.price_key)),
+                _in_category(BookItem.by_rating, "rating_key", "rating", _before_id(keys.rating_key)),
             ],
         )
 
@@ -104,10 +104,21 @@ class Books(Source):
         row.version = int(book.version)
 
 
-def _in_category(index: Any, range_key: str, sorts: str, write: Any = None) -> Path:
-    # Titles are folded and prices padded in their keys: they sort by them, and bounds take `write`.
-    extra: dict[str, Any] = {"write": write, "goes_on": True} if write else {}
-    return Path(index=index, hash_key="listing", range_key=range_key, equals="category", sorts=sorts, **extra)
+def _in_category(index: Any, range_key: str, sorts: str, write: Callable[[Any], str] | None) -> Path:
+    return Path(
+        index=index,
+        hash_key="listing",
+        range_key=range_key,
+        equals="category",
+        sorts=sorts,
+        write=write,
+        goes_on=True,
+    )
+
+
+def _before_id(key: Callable[..., str]) -> Callable[[Any], str]:
+    """Return what writes the part of a sort key that stands before the book's id."""
+    return lambda value: key(value, book_id="").removesuffix(TAIL)
 
 
 def _said(values: Mapping[str, Any]) -> Any:

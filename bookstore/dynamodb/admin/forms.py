@@ -55,8 +55,11 @@ class FacadeForm(_ModelForm):
     def clean(self) -> dict[str, Any]:
         """Compare what the reader saw with what is stored; repeat what the application refused."""
         cleaned = super().clean() or self.cleaned_data
+        stored = self._version_stored()
+        # A list's rows, which have a prefix, carry no version; a form that carries none was not ours.
+        unknown = stored is not None and self.prefix is None and self.cleaned_data.get(SEEN) is None
         if not self.instance._state.adding and (
-            self.version_seen != self._version_stored() or any(self._changed_by_others())
+            unknown or self.version_seen != stored or any(self._changed_by_others())
         ):
             self._tell_of_changes()
         for name, problem in self.refused.items():

@@ -29,4 +29,5 @@ class AdminOnDemand:
 
 def is_for_staff(request: HttpRequest) -> bool:
     """Tell whether a request is for the admin."""
-    return request.path_info.startswith(settings.ADMIN_PATH)
+    path: str = settings.ADMIN_PATH
+    return request.path_info.startswith(path) or f"{request.path_info}/" == path

@@ -274,7 +274,11 @@ class FacadeAdmin(_ModelAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Delete the rows of a selection one by one, and say which could not go."""
-        self.for_each(request, queryset, partial(self.delete_model, request), done=None)
+
+        def done(count: int) -> str:
+            return ngettext("%(count)d was deleted.", "%(count)d were deleted.", count) % {"count": count}
+
+        self.for_each(request, queryset, partial(self.delete_model, request), done=done)
 
     # --- Actions -----------------------------------------------------------------------------------------
 
@@ -322,12 +326,12 @@ class FacadeAdmin(_ModelAdmin):
         rows: Iterable[Any],
         act: Callable[[Any], object],
         *,
-        done: Callable[[int], str] | None,
+        done: Callable[[int], str],
     ) -> int:
         """Do something with each row of an action's selection, and report; return how often it worked.
 
         One that is refused does not stop the others. ``done`` makes the sentence for the rows
-        that worked out of their number; None where somebody else says it.
+        that worked out of their number.
         """
         worked, failed = 0, []
         for row in rows:
@@ -337,7 +341,7 @@ class FacadeAdmin(_ModelAdmin):
                 failed.append(f"{row}: {_told(error)}")
             else:
                 worked += 1
-        if worked and done:
+        if worked:
             messages.success(request, done(worked))
         if failed:
             sentence = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", len(failed))

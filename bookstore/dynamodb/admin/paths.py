@@ -30,7 +30,9 @@ class Path:
     range_key: str = ""  # the same; without one the partition has a single page
     equals: str = ""  # the field that has to be equal to something, whose value the hash key is
     sorts: str = ""  # the field by which the range key sorts
-    write: Callable[[Any], Any] = _as_it_is  # the field's value → what the range key begins with
+    # The field's value → what the range key begins with; None where the key orders rows as the field
+    # would, but says something else, so that nothing can be looked up by it.
+    write: Callable[[Any], Any] | None = _as_it_is
     goes_on: bool = False  # whether the range key goes on behind the value
     # For a list without `equals`: the partitions that rows between two values (or None) of the
     # sorting field stand in, in ascending order. They are read one after another.
@@ -95,6 +97,8 @@ class Bounds:
 
     def by(self, lookup: str, value: Any, path: Path) -> "Bounds":
         """Narrow by one of Django's look-ups of the sorting field."""
+        if path.write is None:
+            raise ValueError(lookup)
         key = path.write(value)
         last = f"{key}{TAIL}{_LAST}" if path.goes_on else key
         match lookup:

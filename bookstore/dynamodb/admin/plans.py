@@ -120,7 +120,7 @@ def _listing(path: Path, asked: Sequence[Condition], order: str) -> Listing | No
     for each in asked:
         if each.field == path.equals and each.lookup == "exact" and equal is None:
             equal = each
-        elif each.field == path.sorts and path.sorts and each.lookup in RANGE_LOOKUPS:
+        elif each.field == path.sorts and path.sorts and path.write and each.lookup in RANGE_LOOKUPS:
             bounds = bounds.by(each.lookup, each.value, path)
             low = each.value if each.lookup in {"exact", "gt", "gte"} else low
             high = each.value if each.lookup in {"exact", "lt", "lte"} else high

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin import actions
 from django.contrib.messages import get_messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseRedirect
@@ -16,6 +17,7 @@ from django.template.library import import_library
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.module_loading import import_string, module_has_submodule
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.i18n import JavaScriptCatalog
 
@@ -24,8 +26,21 @@ from bookstore.dynamodb.admin import audit
 TEMPLATE_LIBRARIES = ("admin_filters", "admin_list", "admin_modify", "admin_urls", "log")
 
 
+@admin.action(permissions=["delete"], description=gettext_lazy("Delete selected %(verbose_name_plural)s"))
+def delete_selected(modeladmin: Any, request: HttpRequest, queryset: Any) -> Any:
+    """Ask, as Django's action does; then delete one row after another, and report those that could not go."""
+    if not request.POST.get("post"):
+        return actions.delete_selected(modeladmin, request, queryset)
+    modeladmin.delete_queryset(request, queryset)
+    return None
+
+
 class DynamoAdminSite(admin.AdminSite):
     """An admin site without SQL: what ``django.contrib.admin.site`` is in a project that installs this library."""
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self.add_action(delete_selected, "delete_selected")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Return what every page needs, so that no other page of the project pays for it."""

@@ -124,6 +124,59 @@ def test_books_are_filtered_by_category_and_by_day_through_indexes(owner: Client
     assert "cannot be sorted" in text(owner.get(f"{BOOKS}?o=3"))
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("price__gte=8&o=3", ["Dear"]),
+        ("price__lt=8&o=3", ["Cheap", "Same"]),
+        ("price__exact=7.99&o=3", ["Cheap", "Same"]),
+        ("price__gt=7.99&o=-3", ["Dear"]),
+    ],
+)
+def test_a_price_bounds_the_list_of_its_index(owner: Client, asked: str, shown: list[str]) -> None:
+    factories.category()
+    for number, (name, price) in enumerate((("Cheap", "7.99"), ("Same", "7.99"), ("Dear", "12.00"))):
+        factories.book(name, price=price, book_id=f"b-{number}")
+    assert titles(text(owner.get(f"{BOOKS}?category=fiction&{asked}"))) == shown
+
+
+def test_a_title_is_never_looked_up_in_its_folded_key(owner: Client) -> None:
+    factories.category()
+    factories.book("Emma")
+    assert "cannot be filtered by that" in text(owner.get(f"{BOOKS}?category=fiction&name__startswith=E"))
+
+
+def test_whatever_an_address_says_it_is_answered_with_a_page(owner: Client) -> None:
+    factories.category()
+    factories.book("Emma", book_id="b-e")
+    hostile = (
+        "\x00",
+        "\ud800".encode("utf-8", "surrogatepass"),
+        "é" * 3000,
+        "{{7*7}}",
+        "<script>",
+        "-1",
+        "1e9",
+    )
+    for value in hostile:
+        for name in ("p", "q", "o", "category", "added_at__gte", "e", "_popup", "all"):
+            page = owner.get(BOOKS, {name: value})
+            assert page.status_code in {200, 302, 400}, (name, value)
+            assert b"<script>&" not in page.content
+    for path in ("b-e%00/change/", "x" * 3000 + "/change/", "nobody/change/", "nobody/history/"):
+        assert owner.get(f"{BOOKS}{path}").status_code in {302, 404}
+    assert owner.get("/admin").headers["Location"] == "/admin/"
+
+
+def test_a_form_that_does_not_say_what_it_saw_changes_nothing(owner: Client) -> None:
+    factories.category()
+    factories.book("Persuasion", book_id="b-p")
+    form = {"name": "Mine", "category": "fiction", "price": "7.99"}
+    for seen in ({}, {"_seen": ""}, {"_seen": "x"}, {"_seen": "-1"}, {"_seen": "9" * 50}):
+        assert owner.post(f"{BOOKS}b-p/change/", {**form, **seen}).status_code == 200
+    assert get_book("b-p").name == "Persuasion"
+
+
 def test_an_added_book_is_on_sale_and_a_bad_one_is_refused_with_sentences(owner: Client) -> None:
     factories.category()
     factories.book("Emma", isbn13="9780141439587")

@@ -306,6 +306,27 @@ def test_deleting_leaves_its_trace(owner: Client, volumes: Any) -> None:
     assert "Title 00" in front
 
 
+def test_a_selection_is_deleted_and_what_could_not_go_is_told(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(3)
+    address = f"{VOLUMES}?listing__exact=fiction"
+    asked = {"action": "delete_selected", "_selected_action": ["fiction-00", "fiction-01"]}
+    assert "Are you sure" in text(owner.post(address, {**asked, "index": "0"}))
+    delete = volumes.Volume.source.delete
+
+    def refuse_one(row: Any, **kwargs: Any) -> None:
+        if row.pk == "fiction-01":
+            raise RefusedError("it is lent")
+        delete(row, **kwargs)
+
+    monkeypatch.setattr(volumes.Volume.source, "delete", refuse_one)
+    page = text(owner.post(address, {**asked, "post": "yes"}, follow=True))
+    assert "1 was deleted." in page
+    assert "1 was not: Title 01: it is lent" in page
+    assert names(page) == ["Title 01", "Title 02"]
+
+
 def test_who_may_only_look_gets_a_403_by_address_too(sign_in: Callable[..., Client], volumes: Any) -> None:
     shelve(1)
     clerk = sign_in(customer_id="s-1", groups=("staff",))

@@ -65,6 +65,11 @@ def test_a_tables_own_keys_and_indexes_are_its_paths() -> None:
     assert "stock" not in by_title.projected
 
 
+def test_a_key_that_only_orders_bounds_nothing() -> None:
+    with pytest.raises(ValueError, match="exact"):
+        Bounds().by("exact", "a", Path(hash_key="h", range_key="r", sorts="r", write=None))
+
+
 @pytest.mark.parametrize("lookup", ["regex", "in", "isnull"])
 def test_other_look_ups_are_no_bounds(lookup: str) -> None:
     with pytest.raises(ValueError, match=lookup):
