@@ -74,13 +74,17 @@ class Deployment:
         """Put the new code to work, and look whether it does."""
         place = self._place
         with _step("Functions"):
-            variables = functions.environment(place, self._known, self._remembered(before)) | {
+            version = {
                 "PACKAGE": package_key,
-                "DEPLOYED_AT": datetime.now(UTC).isoformat(
-                    timespec="seconds"
-                ),  # starts anew what keeps old secrets
+                # Starts anew what keeps old secrets.
+                "DEPLOYED_AT": datetime.now(UTC).isoformat(timespec="seconds"),
             }
-            settings = functions.write_settings(place, self._known, dict.fromkeys(functions.KINDS, variables))
+            chosen = self._remembered(before)
+            variables = {
+                kind: functions.environment(place, kind, self._known, chosen) | version
+                for kind in functions.KINDS
+            }
+            settings = functions.write_settings(place, self._known, variables)
             address = f"s3://{self._known['PackagesBucket']}/{package_key}"
             # Who writes the views is new before who reads them.
             with ThreadPoolExecutor(2) as both:

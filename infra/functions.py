@@ -74,13 +74,17 @@ def zappa_stage(place: Place, kind: str) -> str:
     return "-".join(part for part in (place.stage, kind) if part)
 
 
-def environment(place: Place, outputs: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
-    """Return the functions' variables: addresses and names, no secret.
+def environment(
+    place: Place, kind: str, outputs: Mapping[str, str], chosen: Mapping[str, str]
+) -> dict[str, str]:
+    """Return one function's variables: addresses and names, no secret.
 
+    It is told of the secrets alone that its role may read: CloudFront's is the web function's.
     A rehearsal on a local AWS differs in the few lines at the end: it has no TLS, and nobody
     there asks who calls.
     """
     origin = outputs["Origin"]
+    secrets = ["ShopSecretArn", "SignInSecretArn", *(["EdgeSecretArn"] if kind == "" else [])]
     variables = {
         "STAGE": "production" if place.stage == "production" else "staging",
         "PUBLIC_ORIGIN": origin,
@@ -90,9 +94,7 @@ def environment(place: Place, outputs: Mapping[str, str], chosen: Mapping[str, s
         "REDIS_URL": f"rediss://{outputs['RedisHost']}:{outputs['RedisPort']}/0",
         "COVERS_URL": f"{origin}/",  # the covers' own names begin with covers/
         "STATIC_URL": f"{origin}/static/",
-        "SECRETS": ",".join(
-            outputs[name] for name in ("ShopSecretArn", "EdgeSecretArn", "SignInSecretArn", "RedisSecretArn")
-        ),
+        "SECRETS": ",".join(outputs[name] for name in [*secrets, "RedisSecretArn"]),
         "MAIL_BACKEND": "django_ses.SESBackend",
         "MAIL_FROM": chosen.get("MailFrom") or f"The Bookstore <shop@{urlsplit(origin).hostname}>",
         **{name: value for name, value in chosen.items() if name in CHOICES},
@@ -103,9 +105,7 @@ def environment(place: Place, outputs: Mapping[str, str], chosen: Mapping[str, s
             "OPENSEARCH_URL": outputs["SearchEndpoint"].replace("https://", "http://"),
             "OPENSEARCH_AUTH": "",
             "REDIS_URL": f"redis://{outputs['RedisHost']}:{outputs['RedisPort']}/0",
-            "SECRETS": ",".join(
-                outputs[name] for name in ("ShopSecretArn", "EdgeSecretArn", "SignInSecretArn")
-            ),
+            "SECRETS": ",".join(outputs[name] for name in secrets),
             "COGNITO_JWKS_URL": f"{place.endpoint}/{outputs['UserPoolId']}/.well-known/jwks.json",
             "COGNITO_ORIGIN": place.endpoint,
         }

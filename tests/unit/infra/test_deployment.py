@@ -328,7 +328,7 @@ def test_the_functions_settings_hold_names_and_no_secret(
 ) -> None:
     monkeypatch.setenv("DEPLOY_FOLDER", str(tmp_path))
     monkeypatch.setenv("PAYMENT_ORIGIN", "https://pay.example")  # is for rehearsals
-    variables = functions.environment(there, OUTPUTS, {"CURRENCY": "EUR", "NatGateways": "2"})
+    variables = functions.environment(there, "", OUTPUTS, {"CURRENCY": "EUR", "NatGateways": "2"})
     assert variables["REDIS_URL"] == "rediss://redis.example:6379/0"
     assert variables["OPENSEARCH_AUTH"] == "aws"
     assert variables["CURRENCY"] == "EUR"
@@ -343,6 +343,23 @@ def test_the_functions_settings_hold_names_and_no_secret(
     assert written["staging-projector"]["apigateway_enabled"] is False
     assert written["staging"]["vpc_config"]["SubnetIds"] == ["subnet-1", "subnet-2"]
     assert "extends" not in written["staging-tasks"]
+
+
+@pytest.mark.parametrize("kind", functions.KINDS)
+def test_a_function_is_told_of_the_secrets_that_its_role_may_read(
+    there: Place, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Secrets Manager refuses the whole request for one secret too many, and the function does not start."""
+    monkeypatch.delenv("PAYMENT_ORIGIN", raising=False)
+    role = templates.resources("roles")[f"{kind.title() or 'Web'}Role"]
+    told = functions.environment(there, kind, OUTPUTS, {})["SECRETS"].split(",")
+    [allowed] = [
+        statement["Resource"]
+        for policy in role["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "secretsmanager:GetSecretValue" in statement["Action"]
+    ]
+    assert {f"arn:{secret['Ref']}" for secret in allowed} == set(told)
 
 
 def test_a_roll_back_ships_the_package_of_before_with_its_own_variables(
