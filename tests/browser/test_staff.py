@@ -1,0 +1,63 @@
+"""Behind the counter: what a member of staff does in the admin, under the shop's own security policy."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import sign_in
+
+
+def open_first_book(page: Page) -> str:
+    page.goto("/admin/catalog/book/?category=poetry")
+    page.locator("th.field-name a").first.click()
+    expect(page.locator("#id_name")).to_be_visible()
+    return page.locator("#id_name").input_value()
+
+
+def test_the_owner_changes_a_title_and_is_told_of_a_change_in_another_tab(visit: Callable[..., Page]) -> None:
+    page = visit()
+    page.goto("/admin/")
+    sign_in(page, "owner@example.com")
+    expect(page).to_have_url(re.compile("/admin/$"))
+
+    page.get_by_role("link", name="Books").first.click()
+    first = page.locator("th.field-name a").first.inner_text()
+    page.locator("a[rel=next]").press("Enter")
+    expect(page.locator("th.field-name a").first).not_to_have_text(first)
+    page.locator("a[rel=prev]").press("Enter")
+    expect(page.locator("th.field-name a").first).to_have_text(first)
+
+    title = open_first_book(page)
+    other_tab = page.context.new_page()
+    other_tab.goto(page.url)
+    page.locator("#id_name").fill(f"{title}, revised")
+    page.locator("#id_name").press("Enter")
+    expect(page.locator(".messagelist")).to_contain_text("changed successfully")
+    other_tab.locator("#id_publisher").fill("Foolscap Press")
+    other_tab.locator("input[name=_save]").click()
+    expect(other_tab.locator(".errornote, .errorlist").first).to_be_visible()
+    expect(other_tab.locator("#content")).to_contain_text("They changed: Title")
+    expect(other_tab.locator("#id_name")).to_have_value(f"{title}, revised")
+    other_tab.locator("input[name=_continue]").click()
+    expect(other_tab.locator(".messagelist")).to_contain_text("changed successfully")
+    other_tab.get_by_role("link", name="History").click()
+    expect(other_tab.locator("#change-history")).to_contain_text(f"from “{title}” to “{title}, revised”")
+    expect(other_tab.locator("#change-history")).to_contain_text("Foolscap Press")
+    page.goto("/admin/")
+    expect(page.locator("#recent-actions-module")).to_contain_text(f"{title}, revised")
+    page.get_by_role("button", name="Log out").click()
+    page.goto("/account/")
+    expect(page).not_to_have_url(re.compile("/account/$"))
+
+
+def test_staff_look_and_change_nothing(visit: Callable[..., Page]) -> None:
+    page = visit(size={"width": 390, "height": 844})
+    page.goto("/admin/")
+    sign_in(page, "staff@example.com")
+    page.goto("/admin/catalog/book/?category=poetry")
+    expect(page.get_by_role("link", name=re.compile("Add book", re.IGNORECASE))).to_have_count(0)
+    page.locator("th.field-name a").first.click()
+    expect(page.locator("input[name=_save]")).to_have_count(0)
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
