@@ -15,6 +15,8 @@ else:
     _ModelForm = forms.ModelForm
 
 SEEN = "_seen"  # the hidden field with the version that the reader saw
+NEW_KEY = "_key"  # the hidden field with a new row's key: the same form sent twice is one row
+_HIDDEN = (SEEN, NEW_KEY)
 
 
 class FacadeForm(_ModelForm):
@@ -30,7 +32,11 @@ class FacadeForm(_ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        version = self._version_stored()
+        version, key = self._version_stored(), self.instance._meta.pk
+        if self.instance._state.adding and key.has_default() and not key.editable:
+            self.fields[NEW_KEY] = forms.CharField(
+                widget=forms.HiddenInput, initial=self.instance.pk, required=False, max_length=200, label=""
+            )
         if version is not None:
             self.fields[SEEN] = forms.IntegerField(
                 widget=forms.HiddenInput, initial=version, required=False, label=""
@@ -38,13 +44,13 @@ class FacadeForm(_ModelForm):
 
     @property
     def changed_data(self) -> list[str]:
-        """What this person changed, the version aside."""
-        return [name for name in super().changed_data if name != SEEN]
+        """What this person changed, the hidden fields aside."""
+        return [name for name in super().changed_data if name not in _HIDDEN]
 
     @property
     def seen(self) -> Any:
-        """The hidden field with that version, for the template; nothing on a form for a new row."""
-        return self[SEEN] if SEEN in self.fields else ""
+        """The hidden field with that version, for the template; on a form for a new row, with its key."""
+        return next((self[name] for name in _HIDDEN if name in self.fields), "")
 
     @property
     def version_seen(self) -> int | None:
@@ -55,6 +61,8 @@ class FacadeForm(_ModelForm):
     def clean(self) -> dict[str, Any]:
         """Compare what the reader saw with what is stored; repeat what the application refused."""
         cleaned = super().clean() or self.cleaned_data
+        if key := self.cleaned_data.get(NEW_KEY):
+            self.instance.pk = key
         stored = self._version_stored()
         # A list's rows, which have a prefix, carry no version; a form that carries none was not ours.
         unknown = stored is not None and self.prefix is None and self.cleaned_data.get(SEEN) is None

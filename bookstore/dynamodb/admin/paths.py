@@ -29,6 +29,9 @@ class Path:
     hash_key: str  # the item's attribute
     range_key: str = ""  # the same; without one the partition has a single page
     equals: str = ""  # the field that has to be equal to something, whose value the hash key is
+    write_hash: Callable[[Any], Any] = (
+        _as_it_is  # that field's value → the hash key, which is never a boolean
+    )
     sorts: str = ""  # the field by which the range key sorts
     # The field's value → what the range key begins with; None where the key orders rows as the field
     # would, but says something else, so that nothing can be looked up by it.

@@ -129,7 +129,7 @@ def _listing(path: Path, asked: Sequence[Condition], order: str) -> Listing | No
     if path.equals:
         if equal is None:
             return None
-        partitions: tuple[Any, ...] = (equal.value,)
+        partitions: tuple[Any, ...] = (path.write_hash(equal.value),)
     elif path.partitions:
         partitions = tuple(path.partitions(low, high))
     else:

@@ -198,6 +198,17 @@ def test_an_added_book_is_on_sale_and_a_bad_one_is_refused_with_sentences(owner:
     assert text(Client().get("/categories/fiction/")).count("Persuasion") > 0
 
 
+def test_the_same_form_sent_twice_makes_one_book(owner: Client) -> None:
+    factories.category()
+    form = fields(text(owner.get(f"{BOOKS}add/")))
+    form |= {"name": "Persuasion", "category": "fiction", "price": "7.99"}
+    assert owner.post(f"{BOOKS}add/", form).status_code == 302
+    assert "There is such a row already." in text(owner.post(f"{BOOKS}add/", form))
+    assert titles(text(owner.get(BOOKS))) == ["Persuasion"]
+    for hostile in ("../x", "a b", "x" * 300, "\x00"):
+        assert owner.post(f"{BOOKS}add/", {**form, "_key": hostile}).status_code == 200
+
+
 def test_two_clerks_on_one_book_the_second_is_told_what_the_first_did(owner: Client) -> None:
     factories.category()
     factories.book("Persuasion", book_id="b-p")

@@ -3,8 +3,11 @@ import random
 from datetime import UTC, datetime
 
 import pytest
+from django.db import models
 
 from bookstore.dynamodb.admin.paths import Bounds, Path, paths_of
+from bookstore.dynamodb.admin.plans import Listing
+from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.attributes import instant_text
 from catalog.models import Book, Review
 
@@ -63,6 +66,34 @@ def test_a_tables_own_keys_and_indexes_are_its_paths() -> None:
     assert (by_title.equals, by_title.sorts) == ("listing", "title_key")
     assert by_title.projected is not None
     assert "stock" not in by_title.projected
+
+
+def test_a_boolean_is_looked_up_by_the_key_that_stands_for_it() -> None:
+    class Opinion(FacadeModel):
+        key = models.CharField(primary_key=True, max_length=200)
+        shown = models.BooleanField()
+        reviewed_key = models.CharField(max_length=200)
+        source = Source(
+            Review,
+            paths=[
+                Path(
+                    index=Review.by_status,
+                    hash_key="status",
+                    equals="shown",
+                    write_hash=lambda shown: "published" if shown else "hidden",
+                    range_key="reviewed_key",
+                    sorts="reviewed_key",
+                )
+            ],
+        )
+
+        class Meta(FacadeModel.Meta):
+            app_label = "admin_on_dynamodb"
+
+    for sent, partition in (("1", "published"), ("0", "hidden")):  # as Django's filter sends them
+        planned = Opinion.objects.filter(shown__exact=sent).order_by("-reviewed_key").plan()
+        assert isinstance(planned, Listing)
+        assert (planned.partitions, planned.descending) == ((partition,), True)
 
 
 def test_a_key_that_only_orders_bounds_nothing() -> None:
