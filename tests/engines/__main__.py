@@ -17,6 +17,7 @@ TESTS = "tests/integration"
 LEFT_OUT = (
     "accounts/test_cognito_pages.py",
     "accounts/test_sign_in.py",
+    "accounts/test_staff_sign_in.py",
     "front",
     "leaderboard/test_leaderboard_pages.py",
     "orders/test_checkout_page.py",

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from django.db import NotSupportedError
 from django.test import Client
+from pynamodb.exceptions import TransactWriteError
 
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, MissingIndexError, RefusedError
+from bookstore.dynamodb.admin.models import LogItem
 from catalog.models import Book
 from tests import factories
 from tests.integration.staff import volumes as volumes_admin
@@ -225,6 +227,16 @@ def test_a_change_between_reading_and_writing_is_shown_too(
     monkeypatch.setattr(volumes.Volume.source, "update", overtaken)
     page = text(owner.post(address, {**form, "name": "Mine"}))
     assert "They changed: Stock." in page
+    assert Book.get("fiction-00").name == "Title 00"
+
+
+def test_a_change_without_its_trace_does_not_happen(owner: Client, volumes: Any) -> None:
+    shelve(1)
+    address = f"{VOLUMES}fiction-00/change/"
+    form = sent(text(owner.get(address)))
+    LogItem.delete_table()
+    with pytest.raises(TransactWriteError):
+        owner.post(address, {**form, "name": "Untraced"})
     assert Book.get("fiction-00").name == "Title 00"
 
 
