@@ -110,10 +110,11 @@ class FacadeAdmin(_ModelAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Return what the search engine finds, for the list's box and for autocompletion."""
-        if not search_term.strip():
-            return queryset, False
         match = request.resolver_match
         completing = match is not None and match.url_name == "autocomplete"
+        if not search_term.strip():
+            # A list that no index gives has nothing to offer before a letter is typed.
+            return (_listed(queryset) if completing else queryset), False
         size = AUTOCOMPLETED if completing else self.list_per_page
         asked = request.GET.get("page" if completing else PAGE_VAR, "")
         page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1  # noqa: PLR2004 - digits
@@ -376,6 +377,14 @@ class _Chosen(DynamoQuerySet):
     def filter(self, *_args: Any, **_kwargs: Any) -> Any:
         """Return the same: Django filters by the ticked keys once more."""
         return self._clone()
+
+
+def _listed(queryset: DynamoQuerySet) -> DynamoQuerySet:
+    try:
+        queryset.plan()
+    except MissingIndexError:
+        return queryset.with_rows([], total=0)
+    return queryset
 
 
 def _label(form: Any, name: str) -> str:

@@ -304,6 +304,8 @@ def test_a_reference_is_completed_while_typing(owner: Client, volumes: Any) -> N
     asked = {"app_label": volumes.APP, "model_name": "loan", "field_name": "volume", "term": "titl"}
     answer = owner.get("/admin/autocomplete/", asked).json()
     assert answer == {"results": [{"id": "fiction-01", "text": "Title 01"}], "pagination": {"more": False}}
+    answer = owner.get("/admin/autocomplete/", {**asked, "term": ""}).json()
+    assert answer == {"results": [], "pagination": {"more": False}}
 
 
 def test_deleting_leaves_its_trace(owner: Client, volumes: Any) -> None:
