@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client, TestCase
 
+from catalog import search
 from catalog.selectors import get_book
 from tests import factories
 
@@ -274,6 +275,7 @@ def test_searching_finds_withdrawn_books_too_and_says_when_it_rests(
     factories.category()
     factories.book("Persuasion", book_id="b-p")
     pump()
+    search.refresh()
     assert titles(text(owner.get(f"{BOOKS}?q=persuasion"))) == ["Persuasion"]
     with wire.opensearch.refuse():
         assert "Search is having a rest" in text(owner.get(f"{BOOKS}?q=persuasion"))
