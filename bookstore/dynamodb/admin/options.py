@@ -29,7 +29,7 @@ from bookstore.dynamodb.admin.errors import (
     RefusedError,
     SearchAwayError,
 )
-from bookstore.dynamodb.admin.forms import FacadeForm
+from bookstore.dynamodb.admin.forms import SEEN, FacadeForm
 from bookstore.dynamodb.admin.models import ADDED, CHANGED, DELETED, LogItem
 from bookstore.dynamodb.admin.querysets import MOST_ROWS, ROWS_A_READ, DynamoQuerySet
 
@@ -142,6 +142,17 @@ class FacadeAdmin(_ModelAdmin):
         form = super().get_form(request, obj, change, **kwargs)
         form.refused = getattr(request, "_refused", {})  # type: ignore[attr-defined]  # FacadeForm's
         return form
+
+    def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> Any:
+        """Show an embedded list as it is stored where somebody else saved meanwhile: its rows may be others."""
+        kwargs: dict[str, Any] = super().get_formset_kwargs(request, obj, inline, prefix)
+        outdated = obj.pk and not obj._state.adding and request.POST.get(SEEN) != str(obj.version_seen())
+        if "data" in kwargs and obj.source.version and outdated:
+            for name in ("data", "files", "save_as_new"):
+                kwargs.pop(name, None)
+            sentence = _("The list of %(name)s shows what is stored now; make your changes to it again.")
+            messages.warning(request, sentence % {"name": inline.opts.verbose_name_plural})
+        return kwargs
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the form of a list's row, which sees others' changes too."""

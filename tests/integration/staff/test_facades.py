@@ -274,6 +274,19 @@ def test_a_list_inside_a_row_is_edited_with_it_in_one_write(owner: Client, volum
     assert [each.name for each in Book.get("fiction-00").contributors] == ["Hugh Thomson"]
 
 
+def test_a_list_that_another_changed_is_shown_as_it_is_stored(owner: Client, volumes: Any) -> None:
+    shelve(1)
+    address = f"{VOLUMES}fiction-00/change/"
+    mine = sent(text(owner.get(address)))
+    prefix = next(name.removesuffix("-TOTAL_FORMS") for name in mine if name.endswith("-TOTAL_FORMS"))
+    assert owner.post(address, {**mine, f"{prefix}-0-DELETE": "on"}).status_code == 302
+    page = text(owner.post(address, {**mine, f"{prefix}-0-name": "Miss Austen"}))
+    assert "shows what is stored now" in page
+    assert "Miss Austen" not in page
+    assert owner.post(address, sent(page)).status_code == 302
+    assert Book.get("fiction-00").contributors == []
+
+
 def test_a_value_that_only_one_row_may_have_is_claimed_with_the_row(volumes: Any) -> None:
     shelve(2)
     one, two = volumes.Volume.objects.filter(pk__in=["fiction-00", "fiction-01"])
