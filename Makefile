@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test test-unit test-integration test-browser test-run test-engines test-deploy deploy undeploy task first-owner lint format reset requirements bench
 .SUFFIXES:
+# Where this is set, each program that is started compiles all the code anew: four seconds each for the shop.
+unexport PYTHONDONTWRITEBYTECODE
 
 BOTH := .venv/installed .venv-aws/installed
 

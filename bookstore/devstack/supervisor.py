@@ -72,6 +72,8 @@ class Shop:
     _told: bool = False
     _stores: list[Store] = field(default_factory=list)
     _programs: list[Program] = field(default_factory=list)
+    _environment: Mapping[str, str] = field(default_factory=dict)  # of the programs
+    _sources: Sources = field(default_factory=Sources)  # as they were when the programs last started
     _watchman: "_Watchman | None" = None
     _terminal: Terminal = field(default_factory=Terminal)
     _parent: int = field(default_factory=os.getppid)
@@ -149,8 +151,8 @@ class Shop:
         # Read from their beginning, they repeat what the preparation writes: nothing is missed.
         positions = self.folder / "stream-positions.json"
         positions.unlink(missing_ok=True)
-        programs = environment.for_programs(shop, env_file=self.env_file)
-        self._prepare(programs)
+        self._environment = environment.for_programs(shop, env_file=self.env_file)
+        self._prepare()
 
         def note() -> None:
             try:
@@ -160,9 +162,9 @@ class Shop:
 
         note()
         with step("Starting the web server, the stream pump, payment and sign-up pages"):
-            self._start_programs(port, addresses, positions, programs, logs)
+            self._start_programs(port, addresses, positions, logs)
         self._welcome(origin)
-        self._keep_open(note, programs)
+        self._keep_open(note)
 
     def _fresh_logs(self) -> Path:
         """Make the folder for logs; those of the run before go into one of their own."""
@@ -219,14 +221,14 @@ class Shop:
         if self._watchman:
             self._watchman.release(process.pid)
 
-    def _prepare(self, programs: Mapping[str, str]) -> None:
+    def _prepare(self) -> None:
         """Fill the stores; what it says goes to the terminal."""
         if self._is_told():
             raise _Told
         say("  Filling the shop …")
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "manage.py"), "prepare_shop"],
-            env={**programs, "LOG_LEVEL": "WARNING"},  # the steps are told; the rest is noise here
+            env={**self._environment, "LOG_LEVEL": "WARNING"},  # the steps are told; the rest is noise here
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -252,30 +254,24 @@ class Shop:
         port: int,
         addresses: Mapping[str, int],
         positions: Path,
-        programs: Mapping[str, str],
         logs: Path,
     ) -> None:
+        self._sources = Sources()
         manage = [sys.executable, str(ROOT / "manage.py")]
         payments = ["--port", str(addresses["payment"]), "--state", str(self.folder / "payments.json")]
-        self._start_program("web", [*manage, "serve", str(port)], programs, logs)
-        self._start_program(
-            "streams", [*manage, "pump_streams", "--positions", str(positions)], programs, logs
-        )
+        self._start_program("web", [*manage, "serve", str(port)], logs)
+        self._start_program("streams", [*manage, "pump_streams", "--positions", str(positions)], logs)
         modules = [sys.executable, "-m"]
         pages = ["--port", str(addresses["pages"])]
-        self._start_program(
-            "payment", [*modules, "bookstore.devstack.payment_provider", *payments], programs, logs
-        )
-        self._start_program("sign-up", [*modules, "bookstore.devstack.cognito_pages", *pages], programs, logs)
+        self._start_program("payment", [*modules, "bookstore.devstack.payment_provider", *payments], logs)
+        self._start_program("sign-up", [*modules, "bookstore.devstack.cognito_pages", *pages], logs)
         self._wait_until_ready(port, addresses)
         # Nothing can be abandoned yet: this one need not compete with those that are waited for.
-        self._start_program("unpaid", [*manage, "release_unpaid_orders", "--every", "60"], programs, logs)
+        self._start_program("unpaid", [*manage, "release_unpaid_orders", "--every", "60"], logs)
 
-    def _start_program(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], logs: Path
-    ) -> None:
+    def _start_program(self, name: str, command: Sequence[str], logs: Path) -> None:
         log = Log(name, logs / f"{name}.log")
-        process = self._launch(command, log=log.file, environment=environment)
+        process = self._launch(command, log=log.file, environment=self._environment)
         self._programs.append(Program(name, command, log, process))
 
     def _wait_until_ready(self, port: int, addresses: Mapping[str, int]) -> None:
@@ -318,9 +314,8 @@ class Shop:
 
     # Staying open
 
-    def _keep_open(self, note: Callable[[], None], programs: Mapping[str, str]) -> None:
+    def _keep_open(self, note: Callable[[], None]) -> None:
         """Watch until somebody asks for the end; ``note`` writes the journal."""
-        sources = Sources()
         next_note = time.monotonic() + JOURNAL_SECONDS
         next_look = time.monotonic() + EDITS_LOOK_SECONDS
         while not self._is_told():
@@ -328,10 +323,8 @@ class Shop:
             self._show_logs()
             self._check()
             if time.monotonic() > next_look:
-                if sources.have_changed():
-                    while sources.have_changed():  # an edit may touch many files, one after the other
-                        time.sleep(LOOK_SECONDS)
-                    self._start_anew(programs)
+                if self._sources.have_changed():
+                    self._start_anew()
                 next_look = time.monotonic() + EDITS_LOOK_SECONDS
             if time.monotonic() > next_note:
                 note()
@@ -342,8 +335,10 @@ class Shop:
             for program in self._programs:
                 program.log.show()
 
-    def _start_anew(self, environment: Mapping[str, str]) -> None:
+    def _start_anew(self) -> None:
         """Run the code as it is now."""
+        while self._sources.have_changed():  # an edit may touch many files, one after the other
+            time.sleep(LOOK_SECONDS)
         edited = [program for program in self._programs if program.name in RUN_THE_SHOP]
         say("The code was edited: starting it anew.")
         for program in edited:
@@ -351,7 +346,9 @@ class Shop:
         for program in edited:
             stores.stop(program.process, seconds=PROGRAM_STOP_SECONDS)
             self._release(program.process)
-            program.process = self._launch(program.command, log=program.log.file, environment=environment)
+            program.process = self._launch(
+                program.command, log=program.log.file, environment=self._environment
+            )
             program.edited_at = time.monotonic()
             program.is_broken = False
 
@@ -368,6 +365,9 @@ class Shop:
         for program in self._programs:
             if program.process.poll() is None or program.is_broken:
                 continue
+            if self._sources.have_changed():  # it was just starting, and read half an edit
+                self._start_anew()
+                return
             if is_terminal():
                 program.log.show()
             else:
