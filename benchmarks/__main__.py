@@ -375,7 +375,7 @@ def main() -> int:
             CreateBucketConfiguration={"LocationConstraint": settings.AWS_REGION},  # type: ignore[typeddict-item]  # one of the stubs' regions
         )
         aws.sqs().create_queue(QueueName=settings.DEAD_LETTER_QUEUE_URL.rpartition("/")[2])
-        search.create_index()
+        search.BOOKS.create()
         call_command("load_sample", verbosity=0)
         call_command("rebuild_search", verbosity=0)
         time_streams(report)

@@ -166,7 +166,7 @@ def main() -> None:
             Bucket=settings.COVERS_BUCKET,
             CreateBucketConfiguration={"LocationConstraint": settings.AWS_REGION},  # type: ignore[typeddict-item]
         )
-        search.create_index()
+        search.BOOKS.create()
         call_command("load_sample", verbosity=0, stdout=io.StringIO(), stderr=io.StringIO())
         with tempfile.TemporaryDirectory() as folder:
             given = Path(sys.argv[1]) if sys.argv[1:] else None

@@ -18,6 +18,7 @@ from bookstore.dynamodb.admin.paths import TAIL, Path
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.tables import Beside, nothing_beside
+from bookstore.opensearch.errors import SearchUnavailableError
 from catalog import keys, search, selectors, services
 from catalog.errors import (
     BadBookError,
@@ -25,7 +26,6 @@ from catalog.errors import (
     BookExistsError,
     BookNotFoundError,
     DuplicateIsbnError,
-    SearchUnavailableError,
 )
 from catalog.models import IN_STOCK, LOW, SOLD_OUT
 from catalog.models import Book as BookItem

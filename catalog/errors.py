@@ -64,23 +64,6 @@ class NotBoughtError(CatalogError):
         super().__init__(_("You can rate a book once you have bought it here."))
 
 
-class SearchUnavailableError(CatalogError):
-    """The search engine is away, slow, busy or has no index; a later try may succeed."""
-
-    def __init__(self, reason: str = "") -> None:
-        super().__init__(_("Search is having a rest. Browse the categories meanwhile."))
-        self.reason = reason  # for the log, not for customers
-
-
-class SupersededError(CatalogError):
-    """Another rebuild of the search index has begun, so that this one must not go on; nothing is lost."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            _("Another rebuild of the search index has begun and goes on; this one has stopped.")
-        )
-
-
 class _BadFieldsError(CatalogError):
     """Some fields do not hold what they should."""
 

@@ -5,9 +5,9 @@ import logging
 from django.conf import settings
 from pynamodb.exceptions import PynamoDBException
 
-from catalog.errors import SearchUnavailableError
+from bookstore.opensearch.engine import client, trouble_told
+from bookstore.opensearch.errors import SearchUnavailableError
 from catalog.models import Category
-from catalog.search.engine import client, trouble_told
 
 logger = logging.getLogger(__name__)
 

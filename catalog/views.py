@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from bookstore.caching import public_page
 from bookstore.dynamodb.pages import BadCursorError
+from bookstore.opensearch.errors import SearchUnavailableError
 from bookstore.typesetting import whole_money
 from catalog import search as book_search
 from catalog import selectors, structured_data
@@ -22,7 +23,6 @@ from catalog.errors import (
     AuthorNotFoundError,
     BookNotFoundError,
     CategoryNotFoundError,
-    SearchUnavailableError,
 )
 from catalog.forms import SearchForm
 from catalog.search import Highlight, PriceBand, SearchResults

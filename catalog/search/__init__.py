@@ -1,30 +1,7 @@
-"""The search index of books: what it holds and how it is written (``index``), what can be asked (``queries``).
+"""The search index of books: what it holds (``index``), what can be asked (``queries``)."""
 
-All that is used here works alike on OpenSearch 2.19 and 3 and on the engine of the local shop.
-"""
-
-from catalog.errors import SearchUnavailableError
-from catalog.search.index import (
-    INDEX_BODY,
-    TOMBSTONE_DAYS,
-    Entry,
-    UnindexableError,
-    building_alias,
-    clear_up,
-    create_index,
-    current_indexes,
-    entry_of,
-    forget_everything,
-    put_book,
-    refresh,
-    remove_book,
-    start_building,
-    switch_to,
-    tombstone_of,
-    tombstones,
-    write,
-    write_building,
-)
+from bookstore.opensearch.errors import SearchUnavailableError, UnindexableError
+from catalog.search.index import BOOKS, entry_of, put_book, refresh, remove_book
 from catalog.search.queries import (
     LAST_PAGE,
     PRICE_BANDS,
@@ -42,13 +19,11 @@ from catalog.search.queries import (
 )
 
 __all__ = [
-    "INDEX_BODY",
+    "BOOKS",
     "LAST_PAGE",
     "PRICE_BANDS",
     "RESULTS_A_PAGE",
-    "TOMBSTONE_DAYS",
     "CategoryFacet",
-    "Entry",
     "Facets",
     "Highlight",
     "PriceBand",
@@ -58,21 +33,10 @@ __all__ = [
     "SearchUnavailableError",
     "Suggestion",
     "UnindexableError",
-    "building_alias",
-    "clear_up",
-    "create_index",
-    "current_indexes",
     "entry_of",
     "find",
-    "forget_everything",
     "put_book",
     "refresh",
     "remove_book",
-    "start_building",
     "suggest",
-    "switch_to",
-    "tombstone_of",
-    "tombstones",
-    "write",
-    "write_building",
 ]

@@ -1,6 +1,5 @@
 """What can be asked of the search index: a page of results, and suggestions while typing."""
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,19 +10,17 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from bookstore.opensearch.engine import client, trouble_told
+from bookstore.opensearch.words import MARK, UNMARK, clean_text, first_words
 from catalog import keys
 from catalog.isbn import BadIsbnError, read_isbn
-from catalog.search.engine import MARK, MARKS, UNMARK, client, trouble_told
 from catalog.search.index import SOLD, WITHDRAWN
 
 RESULTS_A_PAGE = 24
 _REACHABLE = 10_000  # index.max_result_window: results further from the top are out of reach
 LAST_PAGE = _REACHABLE // RESULTS_A_PAGE
 
-_TEXT_CHARACTERS = 200
-# Each word may be tried in 30 spellings, and an engine takes 1024 clauses a query.
-_TEXT_WORDS = 20
-_SPELLINGS = 30
+_SPELLINGS = 30  # of each word; an engine takes 1024 clauses a query
 _SNIPPET_CHARACTERS = 160
 _FACETS = 100
 # The engine's own English stop words: titles such as "It" and "Of Mice and Men" have them indexed.
@@ -115,16 +112,6 @@ class SearchQuery:
     def band(self) -> PriceBand | None:
         """The price band, if one was chosen."""
         return _BANDS.get(self.price_band)
-
-
-def clean_text(text: str) -> str:
-    """Return what was typed as the engine may see it: readable, at most 200 characters, single spaces."""
-    readable = (
-        character
-        for character in text[: 2 * _TEXT_CHARACTERS].translate(MARKS)
-        if character.isspace() or unicodedata.category(character) not in {"Cc", "Cs"}
-    )
-    return " ".join("".join(readable).split())[:_TEXT_CHARACTERS].rstrip()
 
 
 # --- Answers -----------------------------------------------------------------------------------------------
@@ -229,7 +216,7 @@ def suggest(text: str) -> list[Suggestion]:
     body = {
         "size": SUGGESTIONS,
         "_source": ["id", "title", "author", "people"],
-        "query": {"bool": {"filter": [_shown(SearchQuery())], "must": [_as_typed(_words(typed))]}},
+        "query": {"bool": {"filter": [_shown(SearchQuery())], "must": [_as_typed(first_words(typed))]}},
         "sort": ["_score", {"id": "asc"}],
     }
     with trouble_told():
@@ -286,7 +273,7 @@ def _request(query: SearchQuery) -> dict[str, Any]:
         },
         "suggest": {
             "spelling": {
-                "text": _words(query.text),
+                "text": first_words(query.text),
                 "term": {
                     "field": "words",
                     "suggest_mode": "missing",
@@ -310,7 +297,7 @@ def _shown(query: SearchQuery) -> _Part:
 
 
 def _matching(text: str) -> dict[str, Any]:
-    words = _words(text)
+    words = first_words(text)
     telling = _telling(words)
     as_written: list[dict[str, Any]] = [
         {"constant_score": {"filter": {"term": {"title.exact": text}}, "boost": 40}},
@@ -365,12 +352,6 @@ def _as_typed(words: str) -> dict[str, Any]:
     }
 
 
-def _words(text: str) -> str:
-    """Return the first words of a text; what has no letter or digit is none, unless there is nothing else."""
-    words = [word for word in text.split(" ") if any(map(str.isalnum, word))]
-    return " ".join(words[:_TEXT_WORDS]) or text
-
-
 def _telling(words: str) -> str:
     """Return the words without those that stand in every other title; all of them when no other is left."""
     return " ".join(word for word in words.split(" ") if word.casefold() not in _EVERYWHERE) or words
@@ -418,7 +399,7 @@ def _did_you_mean(query: SearchQuery, answer: Mapping[str, Any]) -> str | None:
     hits = answer["hits"]["hits"]
     if query.page > 1 or any(_AS_WRITTEN in hit.get("matched_queries", ()) for hit in hits):
         return None
-    return _respelt(_words(query.text), answer.get("suggest", {}).get("spelling", []))
+    return _respelt(first_words(query.text), answer.get("suggest", {}).get("spelling", []))
 
 
 def _respelt(text: str, spelling: list[Mapping[str, Any]]) -> str | None:

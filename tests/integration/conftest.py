@@ -74,8 +74,8 @@ def empty_stores(wire: Wire) -> None:
     (_fill_beside_engines if ports.REAL_ENGINES else _fill_local_aws)(wire)
     _redis().flushdb()
     if wire.opensearch.calls != _asked_of_search.get("until now"):
-        search.forget_everything()
-        search.create_index()
+        search.BOOKS.forget_everything()
+        search.BOOKS.create()
         _asked_of_search["until now"] = wire.opensearch.calls
     selectors.forget_categories()
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from catalog.errors import SearchUnavailableError, SupersededError
+from bookstore.opensearch.errors import SearchUnavailableError, SupersededError
 from catalog.progress import Progress
 from catalog.rebuild import rebuild_search
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         except SearchUnavailableError as error:
             raise CommandError(f"The search engine did not answer as it should: {error.reason}.") from error
         self.stdout.write(
-            f"{done.books} books in {done.index}; {done.mended} mended, {done.tombstones} tombstones kept."
+            f"{done.documents} books in {done.index}; {done.mended} mended, {done.tombstones} tombstones kept."
         )
         if done.unindexable:
             raise CommandError(f"These books cannot be indexed: {', '.join(done.unindexable)}.")

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
+from bookstore.opensearch.engine import client
 from bookstore.streams.errors import UnprojectableError
 from bookstore.streams.records import Change
 from catalog import projection, search, selectors, services
 from catalog.models import Book
 from catalog.search import SearchQuery
-from catalog.search.engine import client
 from tests.factories import book
 
 AT = datetime(2026, 11, 22, 17, 5, tzinfo=UTC)
@@ -53,8 +53,8 @@ def held():
 def test_in_whatever_order_and_however_often_records_come_the_last_one_stands(history, length):
     lived = history[:length]
     for order in itertools.islice(itertools.permutations(lived), 0, 120, 7 if length == 5 else 1):
-        search.forget_everything()
-        search.create_index()
+        search.BOOKS.forget_everything()
+        search.BOOKS.create()
         for one in [*order, *order[:2]]:
             projection.index_book(one)
         source, version = held()

@@ -15,11 +15,15 @@ from django.core.management import CommandError, call_command
 from pynamodb.exceptions import UpdateError
 
 from bookstore.dynamodb.attributes import instant_text
+from bookstore.opensearch import index as indexes
+from bookstore.opensearch import rebuild as rebuilding
+from bookstore.opensearch.engine import client, patient_client
+from bookstore.opensearch.errors import SupersededError
+from bookstore.opensearch.index import REMOVED, Index
 from catalog import rebuild, search, selectors, services
-from catalog.errors import SupersededError
 from catalog.models import Book
 from catalog.search import SearchQuery
-from catalog.search.engine import client, patient_client
+from catalog.search.index import SOLD
 from tests.factories import book
 
 
@@ -35,16 +39,16 @@ def found(text="title", **choices):
 def test_everything_in_the_table_is_found_afterwards(shelf, now):
     expected = {each.id for each in shelf(24)}
     done = rebuilt(now)
-    assert done.books == 24
+    assert done.documents == 24
     assert found() == expected
-    assert search.current_indexes() == [done.index]
+    assert search.BOOKS.current() == [done.index]
 
 
 def test_without_any_index_a_rebuild_makes_one(shelf, now):
     shelf(3)
-    search.forget_everything()
+    search.BOOKS.forget_everything()
     done = rebuilt(now)
-    assert search.current_indexes() == [done.index]
+    assert search.BOOKS.current() == [done.index]
     assert len(found()) == 3
 
 
@@ -53,32 +57,32 @@ def test_old_indexes_are_deleted_and_the_building_alias_is_gone(shelf, now):
     rebuilt(now)
     rebuilt(now + timedelta(seconds=1))
     names = {row["index"] for row in client().cat.indices(index="books*", format="json")}
-    assert names == set(search.current_indexes())
-    assert not client().indices.exists_alias(name=search.building_alias())
+    assert names == set(search.BOOKS.current())
+    assert not client().indices.exists_alias(name=search.BOOKS.building_alias)
 
 
 def test_what_a_killed_rebuild_left_is_cleared_up(shelf, now):
     shelf(3)
-    abandoned = search.start_building(at=now)
+    abandoned = search.BOOKS.start_building(at=now)
     done = rebuilt(now)
     assert not client().indices.exists(index=abandoned)
-    assert search.current_indexes() == [done.index]
+    assert search.BOOKS.current() == [done.index]
 
 
 def test_a_rebuild_killed_just_after_the_exchange_has_lost_nothing(shelf, now, monkeypatch):
     shelf(3)
     search.remove_book("gone", last_revision=1, at=now)
 
-    def killed(**_named):
+    def killed(*_args, **_named):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(search, "clear_up", killed)
+        patched.setattr(Index, "clear_up", killed)
         with pytest.raises(KeyboardInterrupt):
             rebuilt(now)
     assert len(found()) == 3
-    (index,) = search.current_indexes()
-    assert [entry.book_id for batch in search.tombstones(index, since=now) for entry in batch] == ["gone"]
+    (index,) = search.BOOKS.current()
+    assert [entry.key for batch in search.BOOKS.tombstones(index, since=now) for entry in batch] == ["gone"]
     done = rebuilt(now + timedelta(seconds=1))
     names = {row["index"] for row in client().cat.indices(index="books*", format="json")}
     assert names == {done.index}  # the index that nobody had deleted is gone too
@@ -96,7 +100,7 @@ def test_another_stages_indexes_are_left_alone(shelf, now):
 def test_a_failed_rebuild_leaves_the_old_index_in_use(shelf, now, monkeypatch):
     shelf(3)
     rebuilt(now)
-    before = search.current_indexes()
+    before = search.BOOKS.current()
 
     def broken(**_asked):
         yield from ()
@@ -105,7 +109,7 @@ def test_a_failed_rebuild_leaves_the_old_index_in_use(shelf, now, monkeypatch):
     monkeypatch.setattr(rebuild, "book_images", broken)
     with pytest.raises(RuntimeError):
         rebuilt(now + timedelta(seconds=1))
-    assert search.current_indexes() == before
+    assert search.BOOKS.current() == before
     assert len(found()) == 3
 
 
@@ -198,7 +202,7 @@ def test_tombstones_that_no_replay_can_reach_are_purged(now):
 
 
 def test_many_tombstones_are_carried_over(now, monkeypatch):
-    monkeypatch.setattr(search.index, "_TOMBSTONES_A_REQUEST", 3)
+    monkeypatch.setattr(indexes, "_TOMBSTONES_A_REQUEST", 3)
     for number in range(8):
         search.remove_book(f"gone-{number}", last_revision=1, at=now)
     assert rebuilt(now).tombstones == 8
@@ -241,7 +245,7 @@ def test_a_book_whose_derived_attributes_are_gone_does_not_stop_the_others(shelf
     book("Title Without", book_id="b-without")
     Book("b-without").update(actions=[Book.rating_key.remove()])
     done = rebuilt(now)
-    assert (done.books, done.unindexable) == (4, [])
+    assert (done.documents, done.unindexable) == (4, [])
     assert "b-without" in found()
 
 
@@ -289,7 +293,7 @@ class Turns:
             if self.late and url.endswith("/_aliases") and "add" in str(named["body"]):
                 self.late = False
                 (live,) = live_indexes()
-                document = {"id": self.tombstone, "state": search.index.REMOVED}
+                document = {"id": self.tombstone, "state": REMOVED}
                 document["removed_at"] = instant_text(self.now)
                 client().index(
                     index=live, id=self.tombstone, body=document, version=2, version_type="external"
@@ -298,7 +302,7 @@ class Turns:
                 return self.perform(method, url, *args, **named)
             finally:
                 assert len(live_indexes()) == 1
-                answer = client().count(index="books", body={"query": {"term": {"state": search.index.SOLD}}})
+                answer = client().count(index="books", body={"query": {"term": {"state": SOLD}}})
                 assert answer["count"] == 3
                 self.turn = next(self.order)
                 self.moved.notify_all()
@@ -343,7 +347,7 @@ def test_two_rebuilds_at_once_never_harm_the_live_index(shelf, now):
     losers = 0
     for number, order in enumerate(orders()):
         if number % 2:  # besides, there is what a killed one left
-            search.start_building(at=now)
+            search.BOOKS.start_building(at=now)
         with pytest.MonkeyPatch.context() as patched:
             turns = Turns(order, now, patched)
             ended = turns.play()
@@ -355,9 +359,9 @@ def test_two_rebuilds_at_once_never_harm_the_live_index(shelf, now):
         }
         (live,) = live_indexes()
         assert live in [each.index for each in ended if not isinstance(each, str)]
-        kept = [entry.book_id for batch in search.tombstones(live, since=now) for entry in batch]
+        kept = [entry.key for batch in search.BOOKS.tombstones(live, since=now) for entry in batch]
         assert turns.tombstone in kept, order
-        assert not client().indices.exists_alias(name=search.building_alias())
+        assert not client().indices.exists_alias(name=search.BOOKS.building_alias)
         rebuilt(now)  # whatever the loser left is cleared up by the next
         names = {row["index"] for row in client().cat.indices(index="books*", format="json")}
         assert names == set(live_indexes())
@@ -380,10 +384,10 @@ def test_the_one_who_lost_is_told_in_a_sentence(shelf, now, monkeypatch):
 
 
 def test_an_exchange_whose_answer_was_lost_is_found_done(shelf, now):
-    index = search.start_building(at=now)
-    search.switch_to(index)
-    search.switch_to(index)
-    assert search.current_indexes() == [index]
+    index = search.BOOKS.start_building(at=now)
+    search.BOOKS.switch_to(index)
+    search.BOOKS.switch_to(index)
+    assert search.BOOKS.current() == [index]
 
 
 # --- Rebuilds in pieces ------------------------------------------------------------------------------------
@@ -412,17 +416,17 @@ def test_in_pieces_it_comes_to_the_same_as_in_one_go(shelf, now, monkeypatch):
     search.remove_book("gone", last_revision=1, at=now)
     expected = rebuilt(now)
     whole = held()
-    monkeypatch.setattr(rebuild, "_BOOKS_A_REQUEST", 5)
+    monkeypatch.setattr(rebuilding, "DOCUMENTS_A_REQUEST", 5)
     done, pieces = in_pieces(now)
-    assert (pieces, done.books, done.tombstones) == (4, expected.books, expected.tombstones)
+    assert (pieces, done.documents, done.tombstones) == (4, expected.documents, expected.tombstones)
     assert held() == whole
-    assert search.current_indexes() == [done.index]
+    assert search.BOOKS.current() == [done.index]
 
 
 def test_what_changes_between_the_pieces_is_in(shelf, pump, now, monkeypatch):
     books = shelf(12)
     pump()
-    monkeypatch.setattr(rebuild, "_BOOKS_A_REQUEST", 2)
+    monkeypatch.setattr(rebuilding, "DOCUMENTS_A_REQUEST", 2)
     numbers = itertools.count()
 
     def meanwhile():
@@ -441,14 +445,14 @@ def test_what_changes_between_the_pieces_is_in(shelf, pump, now, monkeypatch):
     sold = {
         key: (source["title"], version)
         for key, (source, version) in held().items()
-        if source["state"] == search.index.SOLD
+        if source["state"] == SOLD
     }
     assert sold == expected
 
 
 def test_a_piece_that_was_killed_is_done_again_from_where_the_one_before_it_stopped(shelf, now, monkeypatch):
     shelf(12)
-    monkeypatch.setattr(rebuild, "_BOOKS_A_REQUEST", 5)
+    monkeypatch.setattr(rebuilding, "DOCUMENTS_A_REQUEST", 5)
     first = rebuild.rebuild_search(at=now, on_books=lambda _: None, until=lambda: True)
 
     def killed(*_args, **_named):
@@ -456,7 +460,7 @@ def test_a_piece_that_was_killed_is_done_again_from_where_the_one_before_it_stop
 
     for victim in ("tombstones", "switch_to", "clear_up"):
         with monkeypatch.context() as patched:
-            patched.setattr(search, victim, killed)
+            patched.setattr(Index, victim, killed)
             with pytest.raises(KeyboardInterrupt):
                 rebuild.rebuild_search(at=now, on_books=lambda _: None, resume=first)
     done = rebuild.rebuild_search(at=now, on_books=lambda _: None, resume=first)
@@ -472,7 +476,7 @@ def test_a_rebuild_that_another_overtook_between_its_pieces_is_not_gone_on_with(
     done = rebuilt(now)
     with pytest.raises(SupersededError):
         rebuild.rebuild_search(at=now, on_books=lambda _: None, resume=first)
-    assert search.current_indexes() == [done.index]
+    assert search.BOOKS.current() == [done.index]
 
 
 # --- The command -------------------------------------------------------------------------------------------

@@ -3,11 +3,12 @@ from datetime import timedelta
 import opensearchpy
 import pytest
 
+from bookstore import aws
+from bookstore.opensearch.engine import client
+from bookstore.opensearch.errors import SearchUnavailableError
 from bookstore.streams.troubles import is_transient
 from catalog import search
-from catalog.errors import SearchUnavailableError
 from catalog.search import SearchQuery
-from catalog.search.engine import client
 from tests.factories import book
 
 
@@ -21,7 +22,7 @@ def emma(image_of):
 
 def titles(text="emma"):
     search.refresh()
-    answer = client().search(index=search.current_indexes()[0], body={"query": {"term": {"state": "sold"}}})
+    answer = client().search(index=search.BOOKS.current()[0], body={"query": {"term": {"state": "sold"}}})
     return [hit["_source"]["title"] for hit in answer["hits"]["hits"]]
 
 
@@ -86,7 +87,7 @@ def test_a_book_of_a_wrong_kind_is_told_from_an_engine_in_trouble(emma):
 
 def test_the_index_takes_nothing_that_it_does_not_know():
     with pytest.raises(opensearchpy.RequestError):
-        client().index(index=search.current_indexes()[0], id="x", body={"unknown": 1})
+        client().index(index=search.BOOKS.current()[0], id="x", body={"unknown": 1})
 
 
 def test_an_engine_that_is_away_is_worth_a_later_try(emma, wire):
@@ -96,25 +97,25 @@ def test_an_engine_that_is_away_is_worth_a_later_try(emma, wire):
 
 
 def test_an_index_that_is_not_there_yet_is_worth_a_later_try_and_is_not_guessed(emma):
-    search.forget_everything()
+    search.BOOKS.forget_everything()
     with pytest.raises(SearchUnavailableError) as caught:
         search.put_book(emma[0])
     assert is_transient(caught.value)
-    assert search.current_indexes() == []
-    assert not client().indices.exists(index=f"{search.building_alias()}")
+    assert search.BOOKS.current() == []
+    assert not client().indices.exists(index=search.BOOKS.building_alias)
 
 
 def test_making_the_index_twice_makes_one():
-    before = search.current_indexes()
-    search.create_index()
-    assert search.current_indexes() == before
+    before = search.BOOKS.current()
+    search.BOOKS.create()
+    assert search.BOOKS.current() == before
     assert len(before) == 1
 
 
 def test_forgetting_everything_is_for_this_machine_alone(settings):
     settings.OPENSEARCH_URL = "https://search.example.com"
-    with pytest.raises(search.index.aws.NotLocalError):
-        search.forget_everything()
+    with pytest.raises(aws.NotLocalError):
+        search.BOOKS.forget_everything()
 
 
 def test_one_book_is_one_request(emma, wire):

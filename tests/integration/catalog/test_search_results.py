@@ -2,8 +2,8 @@ from html import unescape
 
 import pytest
 
+from bookstore.opensearch.errors import SearchUnavailableError
 from catalog import search, services
-from catalog.errors import SearchUnavailableError
 from catalog.search import SearchQuery
 from tests.factories import book
 
@@ -298,6 +298,6 @@ def test_a_search_engine_that_is_down_is_told_quickly(classics, wire):
 
 
 def test_a_search_engine_without_its_index_is_unavailable_not_broken():
-    search.forget_everything()
+    search.BOOKS.forget_everything()
     with pytest.raises(SearchUnavailableError):
         search.find(SearchQuery("emma"))

@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from bookstore import aws
 from bookstore.functions import tasks
+from bookstore.opensearch import rebuild as rebuilding
+from bookstore.opensearch.errors import SearchUnavailableError
 from bookstore.tasks import services
 from bookstore.tasks.errors import TaskTooLongError
 from bookstore.tasks.models import Task
 from catalog import rebuild, search
-from catalog.errors import SearchUnavailableError
 from catalog.search import SearchQuery
 from tests.factories import book
 
@@ -47,7 +48,7 @@ def lambda_calls(monkeypatch) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def small_pieces(monkeypatch) -> None:
-    monkeypatch.setattr(rebuild, "_BOOKS_A_REQUEST", 5)
+    monkeypatch.setattr(rebuilding, "DOCUMENTS_A_REQUEST", 5)
 
 
 def found() -> set[str]:
@@ -75,7 +76,7 @@ def test_work_that_outlasts_a_call_goes_on_in_the_next_and_ends_once(lambda_call
     run_to_the_end(lambda_calls, lambda: context(SHORT))
     task = Task.get("t-1")
     assert (task.state, task.pieces, task.progress) == ("done", 4, 12)
-    assert task.reached["books"] == 12
+    assert task.reached["documents"] == 12
     assert found() == expected
 
     again = tasks.handler(REBUILD, context(LONG))  # the first event, delivered late once more
@@ -108,15 +109,15 @@ def test_a_piece_that_was_killed_is_gone_on_with_from_where_it_began(lambda_call
     tasks.handler(REBUILD, context(SHORT))
     event = json.loads(lambda_calls.pop()["Payload"])
 
-    index, reached = rebuild._index, Task.get("t-1").reached
+    index, reached = rebuilding._index, Task.get("t-1").reached
 
     def killed(*arguments: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr(rebuild, "_index", killed)
+    monkeypatch.setattr(rebuilding, "_index", killed)
     with pytest.raises(Killed):
         tasks.handler(event, context(LONG))
-    monkeypatch.setattr(rebuild, "_index", index)
+    monkeypatch.setattr(rebuilding, "_index", index)
 
     assert tasks.handler(event, context(LONG))["state"] == "left alone"  # it may still be at work
     later = timezone.now() + timedelta(seconds=services.HELD_SECONDS + 1)

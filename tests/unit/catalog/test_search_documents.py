@@ -3,7 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.search import LAST_PAGE, SearchQuery, UnindexableError, entry_of, tombstone_of
+from bookstore.opensearch.index import tombstone_of
+from catalog.search import LAST_PAGE, SearchQuery, UnindexableError, entry_of
 from catalog.search.queries import _marked, _respelt
 
 IMAGE = {
@@ -26,7 +27,7 @@ IMAGE = {
 
 def test_a_book_becomes_a_document_of_its_revision():
     entry = entry_of(IMAGE)
-    assert (entry.book_id, entry.revision) == ("b-1", 1795367100001)
+    assert (entry.key, entry.version) == ("b-1", 1795367100001)
     assert entry.document["state"] == "sold"
     assert entry.document["words"] == ["Emma", "Jane Austen", "classic fiction"]
     assert entry.document["published_year"] == 1815
@@ -39,8 +40,8 @@ def test_a_withdrawn_book_is_a_document_that_is_not_sold():
 
 
 def test_a_removed_book_leaves_a_tombstone_one_revision_later():
-    entry = tombstone_of("b-1", last_revision=7, at=datetime(2026, 11, 22, tzinfo=UTC))
-    assert entry.revision == 8
+    entry = tombstone_of("b-1", last_version=7, at=datetime(2026, 11, 22, tzinfo=UTC))
+    assert entry.version == 8
     assert entry.document["state"] == "removed"
 
 

@@ -13,17 +13,12 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from bookstore import aws
-from catalog.errors import SearchUnavailableError
+from bookstore.opensearch.errors import SearchUnavailableError
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch, TransportError
 
 _PATIENCE_SECONDS = 30.0
-
-# They stand around a match until the text is escaped: characters of the private use area, which
-# are taken out of every document and every question, so that nobody can write one.
-MARK, UNMARK = "\ue000", "\ue001"
-MARKS: dict[int, None] = {ord(MARK): None, ord(UNMARK): None}
 
 
 @cache
