@@ -47,6 +47,7 @@ from leaderboard import selectors as leaderboard
 from orders import services as orders
 from orders.ids import draw_order_id
 from orders.payments.base import Payment, PaymentState
+from orders.search import ORDERS
 from tests.factories import ADDRESS
 from tests.wire import Proxy, Wire
 
@@ -376,6 +377,7 @@ def main() -> int:
         )
         aws.sqs().create_queue(QueueName=settings.DEAD_LETTER_QUEUE_URL.rpartition("/")[2])
         search.BOOKS.create()
+        ORDERS.create()
         call_command("load_sample", verbosity=0)
         call_command("rebuild_search", verbosity=0)
         time_streams(report)

@@ -179,11 +179,12 @@ class Deployment:
         return next(str(number) for number, names in stages.items() if "AWSCURRENT" in names)
 
     def _search_index(self) -> None:
-        """Make the search index where there is none: search alone says so, by a 503."""
+        """Make the search indexes where there are none: of books' search alone says so, by a 503."""
         origin = self._known["Origin"]
         smoke.wait_until_alive(origin)
         if smoke.get(f"{origin}/search/?q={secrets.token_hex(6)}").status == HTTPStatus.SERVICE_UNAVAILABLE:
             tasks.run(self._place, "rebuild_search")
+        tasks.run(self._place, "rebuild_order_search", ["--unless-there"])
 
     def _copy_client_secret(self) -> None:
         """Put the client's secret, which Cognito drew, where the functions read theirs."""

@@ -16,6 +16,7 @@ from orders.errors import OfferError
 OFFER_LASTS = timedelta(hours=24)
 NUMBER_LENGTH = 10
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # https://www.crockford.com/base32.html: no I, L, O or U
+_LOOK_ALIKES = str.maketrans("ILO", "110")
 _BITS_A_CHARACTER = 5
 _RANDOM_BITS = 74  # of a UUIDv7's 128: 48 are the time, 6 name version and variant
 _ORDER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -59,6 +60,16 @@ def number_of(order_id: str) -> str:
         CROCKFORD[bits >> place * _BITS_A_CHARACTER & (len(CROCKFORD) - 1)] for place in range(NUMBER_LENGTH)
     ]
     return "".join(reversed(digits))
+
+
+def read_number(text: str) -> str:
+    """Return an order's number as it is written, out of what was typed; empty where that is none.
+
+    Small letters, blanks and dashes do no harm, nor do the letters that look like digits.
+    """
+    typed = "".join(each for each in text.upper() if not each.isspace() and each not in "-#")
+    number = typed.translate(_LOOK_ALIKES)
+    return number if len(number) == NUMBER_LENGTH and set(number) <= set(CROCKFORD) else ""
 
 
 @dataclass(frozen=True)

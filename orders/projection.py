@@ -1,4 +1,4 @@
-"""What follows from a change of an order: a mail to the customer, and the address kept for the next time."""
+"""What follows from a change of an order: what staff find, a mail to the customer, and the address kept for the next time."""
 
 import logging
 import smtplib
@@ -12,9 +12,11 @@ from bookstore.accounts.services import remember_address
 from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import transaction
+from bookstore.opensearch.errors import UnindexableError
+from bookstore.streams.errors import UnprojectableError
 from bookstore.streams.records import Change
 from bookstore.streams.registry import projects
-from orders import mail
+from orders import mail, search
 from orders.models import Order
 from orders.selectors import find_order
 from orders.states import Status
@@ -22,6 +24,24 @@ from orders.states import Status
 log = logging.getLogger(__name__)
 
 ADDRESS = "address"  # beside the mails' kinds: the order's address was kept
+
+
+@projects("Orders")
+def index_order(change: Change) -> None:
+    """Let staff find the order as it now is, or no more; an older record changes nothing."""
+    try:
+        if change.new is not None:
+            search.put_order(change.new)
+        else:
+            search.remove_order(
+                change.keys["orderId"],
+                last_version=int((change.old or {})["version"]),
+                at=change.approximate_creation,
+            )
+    except UnindexableError as error:
+        raise UnprojectableError(f"the search index cannot hold this order: {error}") from error
+    except KeyError as error:
+        raise UnprojectableError("the removed order's version is unknown") from error
 
 
 @projects("Orders")

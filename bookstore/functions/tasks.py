@@ -25,12 +25,14 @@ from django.utils import timezone  # noqa: E402
 
 from bookstore import aws  # noqa: E402
 from bookstore.logs import redact, request_context  # noqa: E402
+from bookstore.opensearch.rebuild import Rebuilt  # noqa: E402
 from bookstore.streams import dead_letters  # noqa: E402
 from bookstore.tasks import services  # noqa: E402
 from bookstore.tasks.errors import TaskUnderWayError  # noqa: E402
 from catalog import importing, rebuild  # noqa: E402
 from catalog.csv_import import built_in_mappings, open_file, read_mapping  # noqa: E402
 from leaderboard import services as leaderboards  # noqa: E402
+from orders.rebuild import rebuild_order_search  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +88,16 @@ def _rebuild_search(_options: Options, reached: dict[str, Any] | None, piece: Pi
     return rebuild.rebuild_search(at=timezone.now(), on_books=piece.advance, resume=resume, until=piece.until)
 
 
+def _rebuild_order_search(options: Options, reached: dict[str, Any] | None, piece: Piece) -> Rebuilt:
+    return rebuild_order_search(
+        at=timezone.now(),
+        on_orders=piece.advance,
+        unless_there=options["unless_there"],
+        resume=Rebuilt(**reached) if reached else None,
+        until=piece.until,
+    )
+
+
 def _rebuild_leaderboard(
     _options: Options, reached: dict[str, Any] | None, piece: Piece
 ) -> leaderboards.Rebuilt:
@@ -126,6 +138,7 @@ def _replay_dead_letters(
 IN_PIECES: Mapping[str, tuple[str, Work]] = {  # with the app whose command knows the arguments
     "import_books": ("catalog", _import_books),
     "rebuild_leaderboard": ("leaderboard", _rebuild_leaderboard),
+    "rebuild_order_search": ("orders", _rebuild_order_search),
     "rebuild_search": ("catalog", _rebuild_search),
     "replay_dead_letters": ("bookstore.streams", _replay_dead_letters),
 }

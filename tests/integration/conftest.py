@@ -25,6 +25,7 @@ from bookstore.devstack import stores as embedded
 from bookstore.dynamodb.tables import Table, all_tables, connection
 from bookstore.streams.pump import Pump
 from catalog import search, selectors
+from orders.search import ORDERS
 from tests import settings as ports
 from tests.engines import stores as engines
 from tests.wire import Proxy, Wire
@@ -74,8 +75,9 @@ def empty_stores(wire: Wire) -> None:
     (_fill_beside_engines if ports.REAL_ENGINES else _fill_local_aws)(wire)
     _redis().flushdb()
     if wire.opensearch.calls != _asked_of_search.get("until now"):
-        search.BOOKS.forget_everything()
-        search.BOOKS.create()
+        for index in (search.BOOKS, ORDERS):
+            index.forget_everything()
+            index.create()
         _asked_of_search["until now"] = wire.opensearch.calls
     selectors.forget_categories()
 

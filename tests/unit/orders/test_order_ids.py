@@ -14,6 +14,7 @@ from orders.ids import (
     first_id_of,
     is_order_id,
     number_of,
+    read_number,
     read_offer,
     sign_offer,
 )
@@ -108,3 +109,18 @@ def test_an_offer_with_any_character_changed_is_refused():
 def test_an_offer_of_thirty_titles_is_a_short_field():
     lines = {f"b-{number:013}": AgreedLine(20, Decimal("1234.56")) for number in range(30)}
     assert len(sign_offer(Offer(OFFER.order_id, lines), customer_id="c-1")) < 1500
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("0A1B2C3D4E", "0A1B2C3D4E"),
+        (" 0a1b2-c3d4e ", "0A1B2C3D4E"),
+        ("#oAlB2C3D4E", "0A1B2C3D4E"),
+        ("0A1B2C3D4", ""),
+        ("0A1B2C3D4U", ""),
+        ("", ""),
+    ],
+)
+def test_a_number_is_read_as_it_was_heard(typed, number):
+    assert read_number(typed) == number

@@ -13,6 +13,7 @@ STEPS = {
     "Loading the sample catalogue": "load_sample",
     "Placing the sample orders": "load_sample_orders",
     "Building the search index": "rebuild_search",
+    "Building the search index of orders": "rebuild_order_search",
     "Building the leaderboards": "rebuild_leaderboard",
 }
 
