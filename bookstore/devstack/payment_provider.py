@@ -4,7 +4,8 @@
 
 The shop opens a payment by the API below, sends the buyer to the page, hears of the result by a
 signed webhook, and asks again whenever it wants to be sure. No money moves: one test card
-pays, another is declined, and every other number is refused, so that nobody types a real one.
+pays, another is declined, a third pays and takes no money back, and every other number is
+refused, so that nobody types a real one.
 
 ====== ============================== =====================================================
 verb   address                        does
@@ -12,7 +13,7 @@ verb   address                        does
 POST   ``/v1/payments``               opens a payment; the same order again, the same payment
 GET    ``/v1/payments/ORDER``         tells how it stands
 POST   ``/v1/payments/ORDER/close``   takes no money any more; tells how it stands
-POST   ``/v1/payments/ORDER/refund``  gives the money back; the same key again, once
+POST   ``/v1/payments/ORDER/refund``  gives an amount back; the same key again, once
 GET    ``/pay/SECRET``                the page with the form; its POST pays
 ====== ============================== =====================================================
 
@@ -36,7 +37,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
 from string import Template
@@ -48,6 +49,8 @@ from bookstore.devstack.local_server import LOOPBACK
 
 PAYS = "4242424242424242"
 DECLINED = "4000000000000002"
+TAKES_NOTHING_BACK = "4000000000005126"  # pays; whoever refunds it is refused
+CARDS = frozenset({PAYS, DECLINED, TAKES_NOTHING_BACK})
 SIGNATURE_HEADER = "Payment-Signature"
 MOST_BODY = 64 * 1024  # bytes; the longest honest request is under 2 KB
 WEBHOOK_TIMEOUT = 5  # seconds
@@ -79,15 +82,17 @@ class Payment:
         default_factory=lambda: secrets.token_urlsafe(24)
     )  # names the page, to the buyer alone
     reference: str = field(default_factory=lambda: f"demo_{secrets.token_hex(8)}")
-    state: str = "unpaid"  # paid, declined, refunded
+    state: str = "unpaid"  # paid, declined; refunded once all of it went back
     closed: bool = False  # takes no money any more
-    refund_key: str = ""
-    refunds: int = 0  # how often money went back: never more than once
+    takes_nothing_back: bool = False
+    refunded: str = "0.00"  # what of the amount went back
+    refunds: int = 0  # how often money went back: once for each key
+    answers: dict[str, list[str]] = field(default_factory=dict)  # by key: the amount, and why it was refused
 
     def public(self) -> dict[str, Any]:
         """Return what the shop may know."""
         shown = asdict(self)
-        for name in ("secret", "return_url", "webhook_url", "refund_key"):
+        for name in ("secret", "return_url", "webhook_url", "answers", "takes_nothing_back"):
             del shown[name]
         return shown
 
@@ -118,7 +123,7 @@ class Ledger:
         self.news = threading.Event()  # a webhook waits
         if state and state.exists():
             kept = json.loads(state.read_text())
-            self._payments = {each["order_id"]: Payment(**each) for each in kept["payments"]}
+            self._payments = {each["order_id"]: _kept(each) for each in kept["payments"]}
             self._deliveries = {each["event_id"]: Delivery(**each) for each in kept["deliveries"]}
 
     def open(self, wanted: Mapping[str, Any]) -> Payment:
@@ -167,23 +172,38 @@ class Ledger:
             return payment
 
     def refund(self, order_id: str, *, amount: str, key: str) -> Payment:
-        """Give the money back; the same key again changes nothing."""
+        """Give an amount back; the same key again changes nothing and has the same answer."""
         with self._lock:
             payment = self.payment(order_id)
-            if payment.state == "refunded" and payment.refund_key == key:
-                return payment
-            if payment.state != "paid":
+            if not re.fullmatch(r"[0-9A-Za-z._-]{1,128}", key, re.ASCII) or not _is_amount(amount):
                 raise ProviderError(
-                    HTTPStatus.CONFLICT, f"A payment that is {payment.state} cannot be refunded."
+                    HTTPStatus.BAD_REQUEST, "A refund needs a key, and an amount such as 12.98."
                 )
-            if not key or amount != payment.amount:
-                raise ProviderError(HTTPStatus.BAD_REQUEST, "A refund needs a key and the whole amount.")
-            payment.state, payment.refund_key, payment.closed = "refunded", key, True
-            payment.refunds += 1
-            self._write()
+            if key not in payment.answers:
+                left = Decimal(payment.amount) - Decimal(payment.refunded)
+                if payment.state != "paid":
+                    raise ProviderError(
+                        HTTPStatus.CONFLICT, f"A payment that is {payment.state} cannot be refunded."
+                    )
+                if Decimal(amount) > left:
+                    raise ProviderError(HTTPStatus.CONFLICT, f"Only {left} of this payment is left.")
+                refusal = "The buyer's bank takes nothing back." if payment.takes_nothing_back else ""
+                payment.answers[key] = [amount, refusal]
+                if not refusal:
+                    payment.refunded = str(Decimal(payment.refunded) + Decimal(amount))
+                    payment.refunds += 1
+                    payment.closed = True
+                    if payment.refunded == payment.amount:
+                        payment.state = "refunded"
+                self._write()
+            answered, refusal = payment.answers[key]
+            if answered != amount:
+                raise ProviderError(HTTPStatus.CONFLICT, "This key was used for another amount.")
+            if refusal:
+                raise ProviderError(HTTPStatus.CONFLICT, refusal)
             return payment
 
-    def pay(self, secret: str, *, declined: bool) -> Payment:
+    def pay(self, secret: str, *, declined: bool, takes_nothing_back: bool = False) -> Payment:
         """Take the money, or decline the card; either closes the page.
 
         A closed payment is left as it is: whoever closed it relies on that.
@@ -192,6 +212,7 @@ class Ledger:
             payment = self.page(secret)
             if not payment.closed:
                 payment.state, payment.closed = ("declined" if declined else "paid"), True
+                payment.takes_nothing_back = takes_nothing_back
                 delivery = Delivery(payment.order_id, f"payment.{payment.state}")
                 self._deliveries[delivery.event_id] = delivery
                 self._write()
@@ -244,16 +265,23 @@ def _payment_from(wanted: Mapping[str, Any]) -> Payment:
     if wrong := [name for name, value in values.items() if not isinstance(value, str) or not value]:
         raise ProviderError(HTTPStatus.BAD_REQUEST, f"Missing: {', '.join(wrong)}.")
     payment = Payment(**values)  # type: ignore[arg-type]  # each was just found to be a text
-    try:
-        amount = Decimal(payment.amount)
-    except InvalidOperation:
-        amount = Decimal(0)
-    if not amount.is_finite() or amount <= 0 or not re.fullmatch(r"[0-9]+\.[0-9]{2}", payment.amount):
+    if not _is_amount(payment.amount):
         raise ProviderError(HTTPStatus.BAD_REQUEST, "The amount is not one, such as 12.98.")
     for url in (payment.return_url, payment.webhook_url):
         if not _is_loopback(url):
             raise ProviderError(HTTPStatus.BAD_REQUEST, "This provider only serves shops on this machine.")
     return payment
+
+
+def _kept(payment: dict[str, Any]) -> Payment:
+    """Return a payment out of the state file; an older version's knows whole refunds alone."""
+    if key := payment.pop("refund_key", ""):
+        payment |= {"answers": {key: [payment["amount"], ""]}, "refunded": payment["amount"]}
+    return Payment(**payment)
+
+
+def _is_amount(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,12}\.[0-9]{2}", text, re.ASCII)) and Decimal(text) > 0
 
 
 def _is_loopback(url: str) -> bool:
@@ -334,9 +362,9 @@ def mistakes_in(form: Mapping[str, str], *, today: datetime) -> dict[str, str]:
         wrong["card_number"] = "Enter a card number."
     elif not re.fullmatch(r"[0-9]{12,19}", number) or not _passes_luhn(number):
         wrong["card_number"] = "This is not a card number: one of its digits is wrong."
-    elif number not in (PAYS, DECLINED):
+    elif number not in CARDS:
         wrong["card_number"] = (
-            "This is a demonstration: only the two test cards below are accepted, never a real one."
+            "This is a demonstration: only the test cards below are accepted, never a real one."
         )
     expiry = re.fullmatch(r"(0[1-9]|1[0-2])\s*/\s*([0-9]{2})", form.get("expiry", "").strip(), re.ASCII)
     if not expiry:
@@ -478,7 +506,10 @@ class Desk(local_server.Desk):
                 page = _form_page(payment, form, wrong)
                 self._page(HTTPStatus.UNPROCESSABLE_ENTITY, page, forms_lead_to=payment.return_url)
                 return
-            payment = self.server.ledger.pay(secret, declined=card_number(form) == DECLINED)
+            number = card_number(form)
+            payment = self.server.ledger.pay(
+                secret, declined=number == DECLINED, takes_nothing_back=number == TAKES_NOTHING_BACK
+            )
         self.send_response(HTTPStatus.SEE_OTHER)
         self.send_header("Location", payment.return_url)
         self.send_header("Content-Length", "0")
@@ -611,11 +642,12 @@ FORM = Template(
   <p class="cancel"><a href="$back">Cancel and go back to the shop</a></p>
   <section class="cards" aria-labelledby="cards">
     <h2 id="cards">This is a demonstration</h2>
-    <p>There is no bank behind this page. Never type a real card: only these two numbers are accepted,
+    <p>There is no bank behind this page. Never type a real card: only these numbers are accepted,
       with any date to come and any security code.</p>
     <dl>
       <div><dt>4242 4242 4242 4242</dt><dd>pays</dd></div>
       <div><dt>4000 0000 0000 0002</dt><dd>is declined</dd></div>
+      <div><dt>4000 0000 0000 5126</dt><dd>pays, and refuses refunds</dd></div>
     </dl>
   </section>
 </main>

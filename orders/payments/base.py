@@ -31,9 +31,9 @@ class PaymentState(StrEnum):
     """How an order's payment stands at the provider."""
 
     UNPAID = "unpaid"  # nothing has happened yet
-    PAID = "paid"
+    PAID = "paid"  # and not all of it given back
     DECLINED = "declined"  # for good: another card needs another order
-    REFUNDED = "refunded"
+    REFUNDED = "refunded"  # all of it
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Payment:
     amount: Decimal
     currency: str  # ISO 4217
     reference: str  # the provider's own name for it
+    refunded: Decimal = Decimal("0.00")  # what of the amount went back
 
 
 class Provider(Protocol):
@@ -76,7 +77,12 @@ class Provider(Protocol):
         ...
 
     def refund(self, order_id: str, amount: Decimal, key: str) -> Payment:
-        """Give a paid amount back. The same ``key`` again changes nothing."""
+        """Give some or all of what was paid back.
+
+        The same ``key`` again changes nothing and has the same answer, a refusal too: whoever heard no
+        answer asks again. Keys are 1 to 128 letters, digits, ``-``, ``_`` and ``.``. Raises
+        ``PaymentRefusedError`` for more than is left of the payment.
+        """
         ...
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> Payment:

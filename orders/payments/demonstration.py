@@ -78,7 +78,7 @@ class Demonstration:
         return _told(self._ask("POST", f"{_path(order_id)}/close"))
 
     def refund(self, order_id: str, amount: Decimal, key: str) -> Payment:
-        """Give a paid amount back. The same ``key`` again changes nothing."""
+        """Give some or all of what was paid back. The same ``key`` again has the same answer."""
         return _told(
             self._ask("POST", f"{_path(order_id)}/refund", {"amount": str(to_cents(amount)), "key": key})
         )
@@ -159,4 +159,5 @@ def _payment(answer: Mapping[str, Any]) -> Payment:
         amount=to_cents(str(answer.get("amount", "0"))),
         currency=str(answer.get("currency", "")),
         reference=str(answer.get("reference", "")),
+        refunded=to_cents(str(answer.get("refunded", "0"))),
     )

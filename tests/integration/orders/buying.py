@@ -16,14 +16,16 @@ from django.test import Client
 from bookstore.devstack.payment_provider import SIGNATURE_HEADER, Provider, signature
 from cart import services as carts
 from catalog.models import Book
-from orders import services
+from orders import fulfilment, refunds, services
 from orders.ids import draw_order_id
 from orders.models import Order, UnpaidOrder
 from orders.payments.base import Payment, PaymentState
+from orders.states import Status
 from tests import factories
 
 PAYS = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 0002"
+TAKES_NOTHING_BACK = "4000 0000 0000 5126"
 
 
 def fill_cart(customer_id: str = "c-1", **copies: int) -> None:
@@ -87,6 +89,23 @@ def place(order: Order) -> Order:
     )
 
 
+def send_on(order: Order, *steps: Status, by: str = "anna@example.com", at: datetime | None = None) -> Order:
+    """Let staff take an order through these steps."""
+    named = {"customer_id": order.customer_id, "order_id": order.order_id, "by": by}
+    for step in steps:
+        at = at or datetime.now(UTC)
+        match step:
+            case Status.PACKED:
+                order = fulfilment.pack_order(**named, at=at)
+            case Status.SHIPPED:
+                order = fulfilment.ship_order(**named, carrier="dpd", tracking_number="1234567890", at=at)
+            case Status.DELIVERED:
+                order = fulfilment.deliver_order(**named, at=at)
+            case Status.RETURNED:
+                order = refunds.return_order(**named, refund_id="r-back", reason="Torn.", at=at)
+    return order
+
+
 def stock(book: Any) -> int:
     return int(Book.get(book.id, consistent_read=True).stock)
 
@@ -126,7 +145,7 @@ def type_card(
         line.close()
 
 
-def pay_at(provider: Provider, order: Order, *, amount: str = "") -> None:
+def pay_at(provider: Provider, order: Order, *, amount: str = "", takes_nothing_back: bool = False) -> None:
     """Pay an order at the provider without a browser."""
     payment = provider.ledger.open(
         {
@@ -139,7 +158,7 @@ def pay_at(provider: Provider, order: Order, *, amount: str = "") -> None:
             "webhook_url": f"{django_settings.PUBLIC_ORIGIN}/payments/webhook/",
         }
     )
-    provider.ledger.pay(payment.secret, declined=False)
+    provider.ledger.pay(payment.secret, declined=False, takes_nothing_back=takes_nothing_back)
 
 
 def path_of(url: str) -> str:

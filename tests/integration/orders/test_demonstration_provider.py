@@ -25,7 +25,7 @@ from bookstore.devstack.stores import LOOPBACK, free_port
 from orders.models import Order
 from orders.payments.base import PaymentRefusedError, PaymentState, PaymentUnavailableError
 from orders.payments.demonstration import Demonstration
-from tests.integration.orders.buying import DECLINED, PAYS, type_card, wait_until
+from tests.integration.orders.buying import DECLINED, PAYS, TAKES_NOTHING_BACK, type_card, wait_until
 
 ROOT = Path(__file__).parent.parent.parent.parent
 BACK = "http://127.0.0.1:1/checkout/return/?order=o-1"
@@ -236,6 +236,31 @@ def test_a_payment_from_start_to_refund(provider, order):
         shop.refund("o-1", Decimal("12.98"), key="another")
 
 
+def test_a_payment_given_back_in_parts(provider, order):
+    shop = Demonstration()
+    type_card(shop.start(order, BACK))
+    for _twice in range(2):
+        told = shop.refund("o-1", Decimal("5.00"), key="o-1.r-1")
+        assert (told.state, told.amount, told.refunded) == (
+            PaymentState.PAID,
+            Decimal("12.98"),
+            Decimal("5.00"),
+        )
+    with pytest.raises(PaymentRefusedError, match=r"Only 7\.98 of this payment is left"):
+        shop.refund("o-1", Decimal("8.00"), key="o-1.r-2")
+    assert shop.refund("o-1", Decimal("7.98"), key="o-1.r-3").state is PaymentState.REFUNDED
+    assert shop.payment_of("o-1").refunded == Decimal("12.98")
+
+
+def test_the_third_card_pays_and_takes_nothing_back(provider, order):
+    shop = Demonstration()
+    type_card(shop.start(order, BACK), card=TAKES_NOTHING_BACK)
+    assert shop.payment_of("o-1").state is PaymentState.PAID
+    with pytest.raises(PaymentRefusedError, match="The buyer's bank takes nothing back"):
+        shop.refund("o-1", Decimal("5.00"), key="o-1.r-1")
+    assert shop.payment_of("o-1").refunded == 0
+
+
 def test_a_declined_payment_stays_declined(provider, order):
     shop = Demonstration()
     page = shop.start(order, BACK)
@@ -368,7 +393,7 @@ def test_cards_are_typed_with_or_without_spaces(provider, order):
         ({"card": ""}, "Enter a card number."),
         ({"card": "4242 4242 4242 4241"}, "one of its digits is wrong"),
         ({"card": "٤٢٤٢ ٤٢٤٢ ٤٢٤٢ ٤٢٤٢"}, "one of its digits is wrong"),
-        ({"card": "5555 5555 5555 4444"}, "only the two test cards"),
+        ({"card": "5555 5555 5555 4444"}, "only the test cards"),
         ({"expiry": ""}, "month and year"),
         ({"expiry": "13/30"}, "month and year"),
         ({"expiry": "2030-01"}, "month and year"),
