@@ -88,9 +88,13 @@ MAIL_BACKEND: str = env.text("MAIL_BACKEND", "django.core.mail.backends.smtp.Ema
 MAIL_OPTIONS: dict[str, str] = env.pairs("MAIL_OPTIONS", {})
 GUEST_CART_DAYS: int = env.whole("GUEST_CART_DAYS", 30)
 UNPAID_ORDER_MINUTES: int = env.whole("UNPAID_ORDER_MINUTES", 30)
+LATE_ORDER_DAYS: int = env.whole("LATE_ORDER_DAYS", 2)
+QUEUE_SHARDS: int = env.whole("QUEUE_SHARDS", 1)
 COUNTED_SALES_DAYS: int = env.whole("COUNTED_SALES_DAYS", 45)
 
 mistakes = env.mistakes
+if not 1 <= QUEUE_SHARDS <= 16:  # noqa: PLR2004 - orders.queues.MOST_SHARDS
+    mistakes.setdefault("QUEUE_SHARDS", "Has to be from 1 to 16.")
 if STAGE in {"staging", "production"}:
     if DEBUG:
         mistakes["DEBUG"] = f"Shows source and settings to everyone: not in {STAGE}."

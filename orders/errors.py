@@ -1,5 +1,6 @@
 """What goes wrong with an order."""
 
+from datetime import datetime
 from decimal import Decimal
 
 
@@ -45,3 +46,21 @@ class OrderBusyError(OrderError):
 
 class TooLateError(OrderError):
     """The order has gone too far for what was asked, such as cancelling it."""
+
+
+class OrderChangedError(OrderError):
+    """Somebody else has done something with the order since the clerk looked at it; the message tells what."""
+
+    def __init__(self, message: str, *, by: str, done: str, at: datetime) -> None:
+        super().__init__(message)
+        self.by = by  # who: customer, shop, payment, or a member of staff
+        self.done = done  # what, in words, such as “packed”
+        self.at = at
+
+
+class BadStepError(OrderError):
+    """What was said about a step cannot be: no carrier, no such copies, too much money, no reason."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field  # which argument of the service it is about

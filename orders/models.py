@@ -6,16 +6,29 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.urls import reverse
-from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    BooleanAttribute,
+    ListAttribute,
+    MapAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
 from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from bookstore.dynamodb.attributes import InstantAttribute, MoneyAttribute, RequestIdAttribute
 from bookstore.dynamodb.tables import Table, TableMeta, table_name
-from orders.states import BOUGHT, CANCELLABLE_BY_CUSTOMER, LABELS, Status
+from orders.carriers import CARRIERS
+from orders.states import BOUGHT, CANCELLABLE_BY_CUSTOMER, CANCELLABLE_BY_STAFF, LABELS, Status
+
+REFUND_PENDING, REFUND_DONE = "pending", "done"
 
 _LISTED = ["customerId", "orderDate", "number", "total", "currency", "status"]
+
+
+def _nothing() -> Decimal:
+    return Decimal("0.00")
 
 
 class OrderLine(MapAttribute[str, object]):
@@ -27,12 +40,21 @@ class OrderLine(MapAttribute[str, object]):
     cover = UnicodeAttribute(null=True)
     price = MoneyAttribute()  # unit price
     quantity = NumberAttribute()  # copies
-    status = UnicodeAttribute(default="ordered")  # ordered, cancelled, returned
+    category = UnicodeAttribute(null=True)  # the book's, on that day; lines of older versions have none
+    status = UnicodeAttribute(
+        default="ordered"
+    )  # ordered, until no copy is kept; cancelled, returned, refunded
+    credited = NumberAttribute(default=0)  # copies cancelled, returned or refunded: they are sold no longer
 
     @property
     def amount(self) -> Decimal:
         """The line's price: unit price times copies."""
         return self.price * int(self.quantity)
+
+    @property
+    def kept(self) -> int:
+        """How many copies are sold still."""
+        return int(self.quantity) - int(self.credited) if self.status == "ordered" else 0
 
     @property
     def cover_url(self) -> str:
@@ -54,6 +76,47 @@ class StatusChange(MapAttribute[str, object]):
     at = InstantAttribute()
     by = UnicodeAttribute()  # customer, shop, payment, or a member of staff
     reason = UnicodeAttribute(default="")
+    version = NumberAttribute(null=True)  # the order's, from then on; steps of older versions have none
+
+
+class CreditedCopies(MapAttribute[str, object]):
+    """Some copies of a line."""
+
+    book_id = UnicodeAttribute(attr_name="bookId")
+    quantity = NumberAttribute()  # copies
+
+
+class Refund(MapAttribute[str, object]):
+    """Money on its way back to the customer, or there; and the copies that it is for."""
+
+    refund_id = UnicodeAttribute(
+        attr_name="refundId"
+    )  # drawn by whoever asks: the same again is the same refund
+    amount = MoneyAttribute()
+    at = InstantAttribute()
+    by = UnicodeAttribute()
+    reason = UnicodeAttribute(default="")
+    state = UnicodeAttribute()  # pending until the provider has said that it is done
+    copies = ListAttribute(of=CreditedCopies, default=list)
+    returned = BooleanAttribute(default=False)  # the copies came back, whatever becomes of the money
+    restock = BooleanAttribute(default=False)  # they go back into stock once the money is back
+    version = NumberAttribute(null=True)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the money went back."""
+        return bool(self.state == REFUND_DONE)
+
+
+class Note(MapAttribute[str, object]):
+    """What the shop wrote about an order, to itself or to the customer."""
+
+    note_id = UnicodeAttribute(attr_name="noteId")  # the same again is the same note
+    text = UnicodeAttribute()
+    at = InstantAttribute()
+    by = UnicodeAttribute()
+    to_customer = BooleanAttribute(attr_name="toCustomer", default=False)
+    version = NumberAttribute(null=True)
 
 
 class Address(MapAttribute[str, str]):
@@ -70,7 +133,10 @@ class Address(MapAttribute[str, str]):
 
 
 class Queue(GlobalSecondaryIndex["Order"]):
-    """Open orders by state and age: an order's id begins with the time it was drawn."""
+    """Open orders by queue and age: an order's id begins with the time it was drawn.
+
+    The queue is that of the state, in as many shards as ``QUEUE_SHARDS`` says; see ``orders.queues``.
+    """
 
     class Meta(TableMeta):
         index_name = "queue"
@@ -125,11 +191,16 @@ class Order(Table):
     email = UnicodeAttribute(null=True)  # where the shop writes about this order
     payment_provider = UnicodeAttribute(attr_name="paymentProvider", null=True)
     payment_reference = UnicodeAttribute(attr_name="paymentReference", null=True)
+    carrier = UnicodeAttribute(null=True)  # a key of orders.carriers.CARRIERS
+    tracking_number = UnicodeAttribute(attr_name="trackingNumber", null=True)
+    refunds = ListAttribute(of=Refund, default=list)
+    refunded = MoneyAttribute(default=_nothing)  # what of it went back
+    notes = ListAttribute(of=Note, default=list)
     mailed = ListAttribute(of=UnicodeAttribute, default=list)  # messages, and the address, claimed beforehand
     version = NumberAttribute(default=1)  # goes up at every write
     request_id = RequestIdAttribute()
 
-    queue_name = UnicodeAttribute(attr_name="queue", null=True)  # the status while open, else absent
+    queue_name = UnicodeAttribute(attr_name="queue", null=True)  # its queue and shard while open, else absent
     month_name = UnicodeAttribute(attr_name="month")  # YYYY-MM, in the shop's time zone
 
     queue = Queue()
@@ -173,6 +244,40 @@ class Order(Table):
     def may_be_cancelled(self) -> bool:
         """Whether the customer may still cancel: until it is packed."""
         return self.state in CANCELLABLE_BY_CUSTOMER
+
+    @property
+    def may_be_cancelled_by_staff(self) -> bool:
+        """Whether staff may still cancel: until it is shipped."""
+        return self.state in CANCELLABLE_BY_STAFF
+
+    @property
+    def given_back(self) -> Decimal:
+        """How much money went back. Orders of older versions say so by their state alone."""
+        return self.total if self.state is Status.REFUNDED and not self.refunds else self.refunded
+
+    @property
+    def refundable(self) -> Decimal:
+        """How much may still be refunded: what was paid, less what went back or is on its way."""
+        if self.state not in BOUGHT:
+            return Decimal("0.00")
+        return self.total - sum((each.amount for each in self.refunds), Decimal("0.00"))
+
+    @property
+    def pending_refunds(self) -> list[Refund]:
+        """The refunds that the provider has not answered for yet."""
+        return [each for each in self.refunds if not each.is_done]
+
+    @property
+    def carrier_name(self) -> str:
+        """Who takes it to the customer; empty before it is shipped."""
+        known = CARRIERS.get(self.carrier or "")
+        return str(known.name) if known else self.carrier or ""
+
+    @property
+    def tracking_url(self) -> str:
+        """The carrier's page about the parcel; empty where there is none."""
+        known = CARRIERS.get(self.carrier or "")
+        return known.url(self.tracking_number or "") if known else ""
 
     @property
     def is_bought(self) -> bool:

@@ -2,21 +2,25 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from heapq import merge
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookstore.accounts.selectors import PostalAddress
-from bookstore.dynamodb.pages import Page, query_page
+from bookstore.dynamodb.pages import Page, merged_page, query_page
 from bookstore.streams.records import plain_image
 from orders.errors import OrderNotFoundError
-from orders.ids import first_id_of, is_order_id
+from orders.ids import first_id_of, is_order_id, read_number
 from orders.models import Order, UnpaidOrder
+from orders.queues import queue_keys
 from orders.states import LABELS, REASONS, Status
 
 ORDERS_A_PAGE = 10
+STAFF_ORDERS_A_PAGE = 50
 
 _BY = {
     "customer": gettext_lazy("by you"),
@@ -120,14 +124,80 @@ def address_lines(order: Order) -> list[str]:
     return PostalAddress.of(parts).lines if parts["name"] else []
 
 
-def queued(status: Status, *, drawn_before: datetime | None = None) -> Iterator[Order]:
-    """Return the open orders of one state, oldest first, with what a list shows.
+def queued(queue: str, *, drawn_before: datetime | None = None) -> Iterator[Order]:
+    """Return the open orders of one queue, oldest first, with what a list shows.
 
-    Paged Queries of the ``queue`` index, which is a moment behind the table: read an order
-    itself before acting on it. For commands.
+    ``queue`` is a state, or ``queues.REFUNDING``. Paged Queries of the ``queue`` index, one for each
+    shard, which is a moment behind the table: read an order itself before acting on it. For commands.
     """
+    shards = [_standing_in(key, drawn_before) for key in queue_keys(str(queue))]
+    return merge(*shards, key=lambda order: order.order_id)
+
+
+def standing_in(key: str) -> Iterator[Order]:
+    """Return the orders that stand in one partition of the ``queue`` index, oldest first."""
+    return _standing_in(key, None)
+
+
+def _standing_in(key: str, drawn_before: datetime | None) -> Iterator[Order]:
     older = Order.order_id < first_id_of(drawn_before) if drawn_before else None
-    return iter(Order.queue.query(str(status), older))
+    return iter(Order.queue.query(key, older))
+
+
+def queue_page(
+    *queues: str, after: str = "", before: str = "", drawn_before: datetime | None = None
+) -> Page[Order]:
+    """Return a page of the open orders of some queues together, oldest first, with what a list shows.
+
+    One Query for each queue and shard. Cursors are good for the same queues alone, and stay so whatever
+    leaves or joins. ``drawn_before`` takes only older ones. Raises ``dynamodb.pages.BadCursorError``.
+    """
+    keys = [key for queue in queues for key in queue_keys(str(queue))]
+    return merged_page(
+        Order.queue,
+        keys,
+        Order.order_id,
+        list_name=f"queue:{','.join(sorted(map(str, queues)))}",
+        size=STAFF_ORDERS_A_PAGE,
+        below=first_id_of(drawn_before) if drawn_before else "",
+        after=after,
+        before=before,
+    )
+
+
+def late_orders(*, at: datetime, after: str = "", before: str = "") -> Page[Order]:
+    """Return a page of the orders that are paid, and not sent ``LATE_ORDER_DAYS`` after they were made.
+
+    As ``queue_page``, of the queues ``placed`` and ``packed``.
+    """
+    since = at - timedelta(days=settings.LATE_ORDER_DAYS)
+    return queue_page(Status.PLACED, Status.PACKED, drawn_before=since, after=after, before=before)
+
+
+def orders_of_month(month: str, *, after: str = "", before: str = "") -> Page[Order]:
+    """Return a page of a month's orders, newest first, with what a list shows: one Query.
+
+    ``month`` is ``YYYY-MM``, in the shop's time zone. Raises ``dynamodb.pages.BadCursorError``.
+    """
+    return query_page(
+        Order.month,
+        month,
+        Order.order_id,
+        list_name=f"month:{month}",
+        size=STAFF_ORDERS_A_PAGE,
+        ascending=False,
+        after=after,
+        before=before,
+    )
+
+
+def orders_numbered(number: str) -> list[Order]:
+    """Return the orders of a number that somebody reads out, with what a list shows: one, or none.
+
+    It may be typed as people do, see ``ids.read_number``. Two orders in a thousand million million
+    share a number; then both are returned.
+    """
+    return list(Order.by_number.query(read)) if (read := read_number(number)) else []
 
 
 def all_orders_of(customer_id: str) -> Iterator[Order]:

@@ -1,4 +1,4 @@
-"""What happens to an order: reserved, paid, cancelled, given up, moved on.
+"""What happens to an order: reserved, paid, cancelled, given up. ``fulfilment`` and ``refunds`` go on.
 
 Each step is one transaction on the order as it was read: whoever comes second finds the step
 taken, reads again, and does what is left to do, which may be nothing. Money moves at the
@@ -20,8 +20,6 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from pynamodb.exceptions import DeleteError, TransactWriteError, UpdateError
-from pynamodb.expressions.update import Action
-from pynamodb.transactions import TransactWrite
 
 from bookstore.accounts.errors import ErasureRefusedError
 from bookstore.accounts.selectors import PostalAddress
@@ -32,7 +30,7 @@ from bookstore.dynamodb.errors import (
     is_condition_failure,
     is_transient,
 )
-from bookstore.dynamodb.tables import transaction
+from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 from bookstore.money import to_cents
 from bookstore.typesetting import money
 from cart.selectors import MOST_TITLES, Cart, CartLineView, cart_of
@@ -53,27 +51,46 @@ from orders.errors import (
 )
 from orders.ids import AgreedLine, number_of
 from orders.models import Address, Order, OrderLine, StatusChange, UnpaidOrder
-from orders.payments.base import Payment, PaymentState, PaymentUnavailableError
-from orders.selectors import all_orders_of, find_marker, find_order, get_order, holds, queued
+from orders.payments.base import Payment, PaymentRefusedError, PaymentState, PaymentUnavailableError
+from orders.queues import MOST_SHARDS, QUEUES, REFUNDING, key_beyond, queue_key
+from orders.refunds import give_back, note_refusal, settle, settle_now
+from orders.selectors import (
+    all_orders_of,
+    find_marker,
+    find_order,
+    get_order,
+    holds,
+    queued,
+    standing_in,
+)
 from orders.states import (
     ABANDONED,
     CANCELLABLE_BY_CUSTOMER,
     CANCELLABLE_BY_STAFF,
     DECLINED,
     ERASED,
-    NOTHING_PAID,
-    OPEN,
     OWING,
     REPLACED,
     WRONG_AMOUNT,
     Status,
-    may_become,
+)
+from orders.steps import (
+    BY_CUSTOMER,
+    BY_PAYMENT,
+    BY_SHOP,
+    ROUNDS,
+    Rewrite,
+    Step,
+    busy_sentence,
+    check_reason,
+    check_seen,
+    credited,
+    drop_marker,
+    kept_copies,
+    take_step,
 )
 
 log = logging.getLogger(__name__)
-
-ROUNDS = 5  # how often a step is planned anew when the order changed under it
-BY_CUSTOMER, BY_SHOP, BY_PAYMENT = "customer", "shop", "payment"
 
 
 # Reserving: the copies are set aside, the cart stays, no money has moved.
@@ -125,7 +142,7 @@ def reserve(
         if not refused:
             log.info("an order was reserved", extra={"order_id": order_id})
             return order
-        is_there, _another_waits, *sold = refused
+        is_there, sold = refused[0], refused[-len(order.lines) :]
         there = find_order(customer_id, order_id) if is_there else None
         if there := there or _unpaid_like(cart, customer_id, at=at):
             return _sent_again(there, address)
@@ -133,13 +150,13 @@ def reserve(
             raise _why_refused(cart, list(compress(cart.lines, sold)))
         if paid := _make_way(customer_id, at=at):
             return paid
-    raise OrderBusyError(_busy_sentence())
+    raise OrderBusyError(busy_sentence())
 
 
 def _write_reservation(order: Order) -> list[bool]:
     """Put an order and its marker, and take its copies; return what was refused, nothing when all is done.
 
-    Refused may be the order, its marker, and each line, in this order.
+    Refused may be the order, its marker, what else is put, and each line, in this order.
     """
 
     def write_all() -> None:
@@ -156,7 +173,7 @@ def _write_reservation(order: Order) -> list[bool]:
         through_conflicts(write_all)
     except TransactWriteError as error:
         if is_conflict(error):
-            raise OrderBusyError(_busy_sentence()) from error
+            raise OrderBusyError(busy_sentence()) from error
         codes = cancellation_codes(error)
         if CONDITION_FAILED not in codes:
             raise
@@ -307,7 +324,7 @@ def _draft(
         address=Address(**to.as_dict()),  # type: ignore[no-untyped-call]  # PynamoDB's
         email=email or None,
         payment_provider=settings.PAYMENT_PROVIDER or None,
-        queue_name=str(Status.AWAITING_PAYMENT),
+        queue_name=queue_key(str(Status.AWAITING_PAYMENT), order_id),
         month_name=localtime(at).strftime("%Y-%m"),
     )
 
@@ -322,6 +339,7 @@ def _order_line(line: CartLineView) -> OrderLine:
         name=line.title,
         author=line.book.author if line.book else "",
         cover=line.book.cover if line.book else None,
+        category=line.book.category if line.book else None,
         price=line.price,
         quantity=line.quantity,
     )
@@ -391,29 +409,29 @@ def _take_money(order: Order, payment: Payment, *, at: datetime) -> Order:
             case Status.AWAITING_PAYMENT:
                 log.error("a payment is not the amount of its order", extra={"order_id": order.order_id})
                 if _cancel(order, by=BY_PAYMENT, reason=WRONG_AMOUNT, owing=True, at=at):
-                    return _give_back(order, payment, at=at)
+                    return give_back(order, payment, at=at)
             case Status.CANCELLED:
                 log.warning("money came for a cancelled order", extra={"order_id": order.order_id})
-                return _give_back(order, payment, at=at)
+                return give_back(order, payment, at=at)
             case _:
                 return order  # taken before
         order = get_order(order.customer_id, order.order_id)
-    raise OrderBusyError(_busy_sentence())
+    raise OrderBusyError(busy_sentence())
 
 
 def _place(order: Order, payment: Payment, *, at: datetime) -> bool:
     """Make an order placed and take its lines out of the cart; tell whether it still awaited payment."""
     lines = list(order.lines)
     marked = True
-    step = _Step(order, Status.PLACED, by=BY_PAYMENT, reason="", at=at)
+    step = Step(order, Status.PLACED, by=BY_PAYMENT, reason="", at=at, payment_reference=payment.reference)
 
     def write_all() -> None:
         with transaction() as write:
             if marked:
-                _drop_marker(write, order)
+                drop_marker(write, order)
             for line in lines:
                 drop_line(write, owner=order.customer_id, book_id=line.book_id, quantity=int(line.quantity))
-            step.write(write, Order.payment_reference.set(payment.reference))
+            step.write(write)
 
     for _round in range(ROUNDS):
         try:
@@ -431,18 +449,8 @@ def _place(order: Order, payment: Payment, *, at: datetime) -> bool:
             lines = [line for line, code in zip(lines, codes, strict=False) if code != CONDITION_FAILED]
         else:
             step.apply()
-            order.payment_reference = payment.reference
             return True
-    raise OrderBusyError(_busy_sentence())
-
-
-def _drop_marker(write: TransactWrite, order: Order) -> None:
-    """Add to a transaction that an order no longer keeps others from awaiting payment.
-
-    It fails when the marker is another order's: this one was written before there were markers.
-    """
-    mine = (UnpaidOrder.order_id == order.order_id) | UnpaidOrder.order_id.does_not_exist()
-    write.delete(UnpaidOrder(order.customer_id), condition=mine)
+    raise OrderBusyError(busy_sentence())
 
 
 # Cancelling: the copies go back, and money with them.
@@ -466,32 +474,47 @@ def _release(order: Order, *, by: str, reason: str, at: datetime) -> Order:
 
 
 def cancel_order(
-    *, customer_id: str, order_id: str, at: datetime, by: str = BY_CUSTOMER, reason: str = ""
+    *,
+    customer_id: str,
+    order_id: str,
+    at: datetime,
+    by: str = BY_CUSTOMER,
+    reason: str = "",
+    seen: int | None = None,
+    beside: Beside = nothing_beside,
 ) -> Order:
     """Cancel an order that is not packed yet: stock back and money back, each exactly once.
 
-    ``by`` is ``customer`` or a member of staff, who may also cancel a packed one. When the
-    provider cannot be reached the order is cancelled all the same, and stands in the queue
-    ``cancelled`` until ``release_unpaid`` has given the money back. The second time returns
-    the cancelled order.
+    ``by`` is ``customer`` or a member of staff, who may also cancel a packed one and has to say why.
+    ``seen`` is the version that the clerk saw, and ``beside`` adds what belongs into the same
+    transaction. When the provider cannot be reached, or refuses, the order is cancelled all the same, and
+    stands in the queue ``cancelled`` until ``release_unpaid`` has given the money back. The second
+    time returns the cancelled order.
 
-    Raises ``OrderNotFoundError``, and ``TooLateError`` for an order that has gone too far.
+    Raises ``OrderNotFoundError``, ``OrderChangedError``, ``BadStepError`` without a reason, and
+    ``TooLateError`` for an order that has gone too far.
     """
     allowed = CANCELLABLE_BY_CUSTOMER if by == BY_CUSTOMER else CANCELLABLE_BY_STAFF
+    reason = check_reason(reason, needed=by != BY_CUSTOMER)
     order = get_order(customer_id, order_id)
     for _round in range(ROUNDS):
-        if order.state in (Status.CANCELLED, Status.REFUNDED):
-            return _settle_now(order, at=at)
+        check_seen(order, seen, by=by)
+        if order.state is Status.CANCELLED or _was_cancelled(order):
+            return settle_now(order, at=at)
         if order.state not in allowed:
             raise TooLateError(
                 _("This order can no longer be cancelled: it is %(state)s.") % {"state": order.label.lower()}
             )
         owing = order.state is not Status.AWAITING_PAYMENT or _may_hold_money(order)
-        if _cancel(order, by=by, reason=reason, owing=owing, at=at):
+        if _cancel(order, by=by, reason=reason, owing=owing, at=at, beside=beside):
             log.info("an order was cancelled", extra={"order_id": order_id})
-            return _settle_now(order, at=at)
+            return settle_now(order, at=at)
         order = get_order(customer_id, order_id)
-    raise OrderBusyError(_busy_sentence())
+    raise OrderBusyError(busy_sentence())
+
+
+def _was_cancelled(order: Order) -> bool:
+    return order.state is Status.REFUNDED and any(each.status == Status.CANCELLED for each in order.history)
 
 
 def _may_hold_money(order: Order) -> bool:
@@ -502,89 +525,14 @@ def _may_hold_money(order: Order) -> bool:
         return True
 
 
-def _cancel(order: Order, *, by: str, reason: str, owing: bool, at: datetime) -> bool:
+def _cancel(
+    order: Order, *, by: str, reason: str, owing: bool, at: datetime, beside: Beside = nothing_beside
+) -> bool:
     """Cancel an order and put its copies back; tell whether it still stood where it was read."""
-    step = _Step(order, Status.CANCELLED, by=by, reason=reason, owing=owing, at=at)
-    lines = list(order.lines)
-    marked = order.may_be_paid
-
-    def write_all() -> None:
-        with transaction() as write:
-            if marked:
-                _drop_marker(write, order)
-            step.write(write, Order.lines.set(_marked(order, "cancelled")))
-            for line in lines:
-                catalogue.return_copies(write, book_id=line.book_id, copies=int(line.quantity))
-
-    for _round in range(ROUNDS):
-        try:
-            through_conflicts(write_all)
-        except TransactWriteError as error:
-            codes = cancellation_codes(error)
-            if CONDITION_FAILED not in codes:
-                raise
-            if marked:  # deletes come first
-                marked = codes.pop(0) != CONDITION_FAILED
-            if codes[0] == CONDITION_FAILED:  # updates keep the order in which they were added
-                return False
-            # The catalogue no longer knows these books: there is no stock to put them back into.
-            lines = [line for line, code in zip(lines, codes[1:], strict=False) if code != CONDITION_FAILED]
-        else:
-            step.apply()
-            order.lines = _marked(order, "cancelled")
-            return True
-    raise OrderBusyError(_busy_sentence())
-
-
-def _marked(order: Order, status: str) -> list[OrderLine]:
-    """Return an order's lines with another status."""
-    return [
-        OrderLine(  # type: ignore[no-untyped-call]  # PynamoDB's
-            book_id=line.book_id,
-            name=line.name,
-            author=line.author,
-            cover=line.cover,
-            price=line.price,
-            quantity=line.quantity,
-            status=status,
-        )
-        for line in order.lines
-    ]
-
-
-def _settle_now(order: Order, *, at: datetime) -> Order:
-    """Settle at once what is owed; where the provider does not answer, it is left for later."""
-    if order.state not in OWING or not order.queue_name:
-        return order
-    try:
-        return _settle(order, at=at)
-    except PaymentUnavailableError:
-        log.warning(
-            "a refund has to wait: the payment provider does not answer", extra={"order_id": order.order_id}
-        )
-        return order
-
-
-def _settle(order: Order, *, at: datetime) -> Order:
-    """Give back the money that the shop holds for a cancelled or returned order, if any."""
-    payment = payments.provider().close(order.order_id)
-    if payment.state in (PaymentState.PAID, PaymentState.REFUNDED):
-        return _give_back(order, payment, at=at)
-    _take_step(_Step(order, order.state, by=BY_PAYMENT, reason=NOTHING_PAID, at=at))
-    return order
-
-
-def _give_back(order: Order, payment: Payment, *, at: datetime) -> Order:
-    """Refund a payment, once, and say so in the order.
-
-    The order's id is the key by which the provider knows a second request for the same refund.
-    """
-    if payment.state is PaymentState.PAID:
-        payments.provider().refund(order.order_id, payment.amount, key=order.order_id)
-        log.info("a payment was refunded", extra={"order_id": order.order_id})
-    if not _take_step(_Step(order, Status.REFUNDED, by=BY_PAYMENT, reason="", at=at)):
-        return get_order(order.customer_id, order.order_id)  # another process said so first
-    return order
+    copies = kept_copies(order)
+    lines = credited(order, copies, as_="cancelled")
+    step = Step(order, Status.CANCELLED, by=by, reason=reason, owing=owing, at=at, lines=lines)
+    return take_step(step, restocked=copies, drops_marker=order.may_be_paid, beside=beside)
 
 
 # What the shop does by itself.
@@ -619,9 +567,10 @@ def release_unpaid(*, at: datetime) -> Released:
     for listed in queued(Status.AWAITING_PAYMENT, drawn_before=since):
         if listed.ordered_at <= since:
             _attempt(listed, done, at=at)
-    for status in OWING:
-        for listed in queued(status):
+    for queue in (*OWING, REFUNDING):
+        for listed in queued(queue):
             _attempt(listed, done, at=at)
+    _requeue_strays(at=at)
     return done
 
 
@@ -635,14 +584,35 @@ def _attempt(listed: Order, done: Released, *, at: datetime) -> None:
                 done.released += 1
             else:
                 done.confirmed += 1
-        elif order.state in OWING:
-            _settle(order, at=at)
-            done.settled += 1
+        else:
+            _settle_later(order, done, at=at)
     except Exception as error:
         if is_transient(error):
             raise  # the store is away: the next order would fare no better
         log.exception("an open order could not be settled", extra={"order_id": listed.order_id})
         done.left += 1
+
+
+def _settle_later(order: Order, done: Released, *, at: datetime) -> None:
+    try:
+        settle(order, at=at)
+        done.settled += 1
+    except PaymentRefusedError as error:
+        note_refusal(order, order.order_id, error, at=at)
+        done.left += 1
+
+
+def _requeue_strays(*, at: datetime) -> None:
+    """Move orders that a larger ``QUEUE_SHARDS`` put into a shard which is read no longer.
+
+    One shard of each queue a round, which the minute chooses: one Query each, and nearly always empty.
+    """
+    for name in QUEUES:
+        key = key_beyond(name, at.minute % MOST_SHARDS)
+        for listed in standing_in(key) if key else ():
+            order = find_order(listed.customer_id, listed.order_id)
+            if order and order.queue_name == key:
+                take_step(Rewrite(order, queue_name=queue_key(name, order.order_id)))
 
 
 def _abandoned_before(at: datetime) -> datetime:
@@ -658,92 +628,6 @@ def _give_up(order: Order, *, by: str, reason: str, at: datetime) -> Order:
     if payment.state is PaymentState.DECLINED:
         reason = DECLINED
     return _release(order, by=by, reason=reason, at=at)
-
-
-def advance_order(
-    *, customer_id: str, order_id: str, to: Status, by: str, at: datetime, reason: str = ""
-) -> Order:
-    """Move a paid order on: packed, shipped, delivered or returned. A returned one is refunded.
-
-    Already there, it is returned as it is. Raises ``TooLateError`` where the state may not
-    follow, ``OrderNotFoundError``.
-    """
-    if to not in (Status.PACKED, Status.SHIPPED, Status.DELIVERED, Status.RETURNED):
-        msg = f"no step that staff take: {to}"
-        raise ValueError(msg)
-    for _round in range(ROUNDS):
-        order = get_order(customer_id, order_id)
-        if order.state is to:
-            return order
-        if not may_become(order.state, to):
-            raise TooLateError(
-                _("An order that is %(state)s cannot take this step.") % {"state": order.label.lower()}
-            )
-        returned = to is Status.RETURNED
-        extra = [Order.lines.set(_marked(order, "returned"))] if returned else []
-        if _take_step(_Step(order, to, by=by, reason=reason, owing=returned, at=at), *extra):
-            return _settle_now(order, at=at) if returned else order
-    raise OrderBusyError(_busy_sentence())
-
-
-class _Step:
-    """One step in an order's life: the write that takes it, and the same on the order in hand."""
-
-    def __init__(
-        self, order: Order, to: Status, *, by: str, reason: str, at: datetime, owing: bool = False
-    ) -> None:
-        if to is not order.state and not may_become(order.state, to):
-            msg = f"an order that is {order.state} cannot become {to}"
-            raise ValueError(msg)
-        self.order = order
-        self.to = to
-        self.was = order.state
-        self.queue = str(to) if to in OPEN or (to in OWING and owing) else None
-        self.change = StatusChange(status=str(to), at=at, by=by, reason=reason)  # type: ignore[no-untyped-call]  # PynamoDB's
-
-    @property
-    def actions(self) -> list[Action]:
-        return [
-            Order.status.set(str(self.to)),
-            Order.history.set(Order.history.append([self.change])),
-            *Order.rewritten(),
-            Order.queue_name.set(self.queue) if self.queue else Order.queue_name.remove(),
-        ]
-
-    def write(self, write: TransactWrite, *extra: Action) -> None:
-        """Add the step to a transaction; it fails when the order is no longer where it was."""
-        write.update(
-            Order(self.order.customer_id, self.order.order_id),
-            actions=[*self.actions, *extra],
-            condition=Order.status == str(self.was),
-        )
-
-    def apply(self) -> None:
-        """Take the step on the order in hand too, which saves reading it again."""
-        self.order.status = str(self.to)
-        self.order.history = [*self.order.history, self.change]
-        self.order.version = int(self.order.version) + 1
-        self.order.queue_name = self.queue
-
-
-def _take_step(step: _Step, *extra: Action) -> bool:
-    """Take a step that concerns the order alone; tell whether it still was where it was read."""
-    queue = step.order.queue_name
-    condition = Order.status == str(step.was)
-    if step.to is step.was:  # only leaves the queue: the second to say so is too late
-        condition &= Order.queue_name == queue
-    try:
-        through_conflicts(
-            lambda: Order(step.order.customer_id, step.order.order_id).update(
-                [*step.actions, *extra], condition=condition
-            )
-        )
-    except UpdateError as error:
-        if is_condition_failure(error):
-            return False
-        raise
-    step.apply()
-    return True
 
 
 # What customers do with their orders.
@@ -817,7 +701,3 @@ def _erase(customer_id: str, order_id: str, *, at: datetime) -> None:
             ],
             condition=(Order.status == order.status) & Order.queue_name.does_not_exist(),
         )
-
-
-def _busy_sentence() -> str:
-    return _("Many people are buying these books right now. Please try again in a moment.")

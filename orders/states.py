@@ -16,15 +16,15 @@ class Status(StrEnum):
     DELIVERED = "delivered"
     CANCELLED = "cancelled"  # the copies are back in stock
     RETURNED = "returned"  # the customer sent the books back
-    REFUNDED = "refunded"  # the money went back
+    REFUNDED = "refunded"  # all the money went back
 
 
 NEXT: dict[Status, frozenset[Status]] = {
     Status.AWAITING_PAYMENT: frozenset({Status.PLACED, Status.CANCELLED}),
     Status.PLACED: frozenset({Status.PACKED, Status.CANCELLED}),
     Status.PACKED: frozenset({Status.SHIPPED, Status.CANCELLED}),
-    Status.SHIPPED: frozenset({Status.DELIVERED, Status.RETURNED}),
-    Status.DELIVERED: frozenset({Status.RETURNED}),
+    Status.SHIPPED: frozenset({Status.DELIVERED, Status.RETURNED, Status.REFUNDED}),
+    Status.DELIVERED: frozenset({Status.RETURNED, Status.REFUNDED}),
     Status.CANCELLED: frozenset({Status.REFUNDED}),
     Status.RETURNED: frozenset({Status.REFUNDED}),
     Status.REFUNDED: frozenset(),
@@ -37,6 +37,9 @@ OWING = frozenset({Status.CANCELLED, Status.RETURNED})
 
 # Paid for, and neither cancelled nor sent back: the books are the customer's.
 BOUGHT = frozenset({Status.PLACED, Status.PACKED, Status.SHIPPED, Status.DELIVERED})
+
+# It has left the shop, and may come back.
+SENT = frozenset({Status.SHIPPED, Status.DELIVERED})
 
 CANCELLABLE_BY_CUSTOMER = frozenset({Status.AWAITING_PAYMENT, Status.PLACED})
 CANCELLABLE_BY_STAFF = CANCELLABLE_BY_CUSTOMER | {Status.PACKED}

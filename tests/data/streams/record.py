@@ -35,6 +35,7 @@ from orders.payments.base import Payment, PaymentState  # noqa: E402
 from orders.states import Status  # noqa: E402
 from tests import factories  # noqa: E402
 from tests import settings as ports  # noqa: E402
+from tests.integration.orders.buying import send_on  # noqa: E402
 
 FOLDER = Path(__file__).parent
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -65,13 +66,7 @@ def placed(customer_id: str = "c-1") -> Order:
 
 def move_on(order: Order, *steps: Status) -> None:
     for hours, step in enumerate(steps, start=1):
-        ordering.advance_order(
-            customer_id=order.customer_id,
-            order_id=order.order_id,
-            to=step,
-            by="staff",
-            at=AT + timedelta(hours=hours),
-        )
+        send_on(order, step, by="staff", at=AT + timedelta(hours=hours))
 
 
 def order_placed() -> None:

@@ -16,6 +16,7 @@ from orders import services as ordering
 from orders.states import Status
 from tests import factories
 from tests.integration.leaderboard.sales import copies_sold, reserve, sell
+from tests.integration.orders.buying import send_on
 from tests.wire import Wire
 
 type PumpAll = Callable[[], int]
@@ -66,8 +67,7 @@ def test_a_removed_order_counts_no_longer(pump: PumpAll, now: datetime) -> None:
 def test_orders_of_a_customer_who_was_forgotten_stay_counted(pump: PumpAll, now: datetime) -> None:
     factories.book("Emma", book_id="emma")
     order = sell({"emma": 3}, customer_id="c-1", at=now)
-    for step in (Status.PACKED, Status.SHIPPED, Status.DELIVERED):
-        ordering.advance_order(customer_id="c-1", order_id=order.order_id, to=step, by="staff", at=now)
+    send_on(order, Status.PACKED, Status.SHIPPED, Status.DELIVERED)
     pump()
     ordering.erase_customer(customer_id="c-1", at=now)
     pump()

@@ -36,7 +36,7 @@ django.setup()
 from datetime import UTC, datetime
 from decimal import Decimal
 from django.conf import settings
-from orders import payments, selectors, services
+from orders import payments, refunds, selectors, services
 from orders.payments.base import Payment, PaymentState
 from tests import factories
 settings.PUBLIC_ORIGIN = "http://127.0.0.1:1"
@@ -129,7 +129,7 @@ def test_killed_between_payment_and_confirmation(emma, provider, news):
 def test_killed_right_after_the_confirmation(emma, provider):
     order = reserve(total="15.98")
     pay_at(provider, order)
-    run_until_killed("services._Step.apply = die\n" + CONFIRM.format(order_id=order.order_id))
+    run_until_killed("services.Step.apply = die\n" + CONFIRM.format(order_id=order.order_id))
     assert the_order().status == "placed"
     assert send_webhook(payment_for(order)).status_code == 204
     release_unpaid(at=later())
@@ -145,8 +145,8 @@ CANCEL = 'services.cancel_order(customer_id="c-1", order_id={order_id!r}, at=now
     ("killed_at", "left"),
     [
         ("services._cancel = die", "placed"),
-        ("services._settle = die", "cancelled"),  # cancelled and owing, before the provider is asked
-        ("services._take_step = die", "cancelled"),  # the money is back, and the order does not say so
+        ("refunds.settle = die", "cancelled"),  # cancelled and owing, before the provider is asked
+        ("refunds.take_step = die", "cancelled"),  # the money is back, and the order does not say so
     ],
 )
 def test_killed_while_cancelling(emma, provider, killed_at, left):
@@ -164,7 +164,7 @@ def test_killed_while_cancelling(emma, provider, killed_at, left):
     assert provider.ledger.payment(order.order_id).refunds == 1
 
 
-@pytest.mark.parametrize("killed_at", ["services._release = die", "services._Step.apply = die"])
+@pytest.mark.parametrize("killed_at", ["services._release = die", "services.Step.apply = die"])
 def test_killed_while_releasing(emma, provider, killed_at):
     reserve(total="15.98")
     run_until_killed(

@@ -14,10 +14,19 @@ from catalog.selectors import review_of
 from orders import selectors, services
 from orders.errors import OrderNotFoundError
 from orders.models import Order
-from orders.services import advance_order, cancel_order
+from orders.services import cancel_order
 from orders.states import Status
 from tests import factories
-from tests.integration.orders.buying import fill_cart, place, reserve, sentences, stock, the_order, unmarked
+from tests.integration.orders.buying import (
+    fill_cart,
+    place,
+    reserve,
+    send_on,
+    sentences,
+    stock,
+    the_order,
+    unmarked,
+)
 
 NOW = datetime.now(UTC)
 
@@ -161,7 +170,7 @@ def test_cancelling_from_the_page(customer, placed, emma, provider):
 
 
 def test_what_is_packed_is_not_cancelled_from_the_page(customer, placed, emma, provider):
-    advance_order(customer_id="c-1", order_id=placed.order_id, to=Status.PACKED, by="s-1", at=NOW)
+    send_on(placed, Status.PACKED)
     assert (
         f"/orders/{placed.order_id}/cancel/"
         not in customer.get(f"/orders/{placed.order_id}/").content.decode()

@@ -6,8 +6,8 @@ import pytest
 
 from orders.models import Address, Order, OrderLine, StatusChange
 from orders.selectors import address_lines, timeline
-from orders.services import _Step
 from orders.states import BOUGHT, CANCELLABLE_BY_CUSTOMER, LABELS, NEXT, OPEN, OWING, Status, may_become
+from orders.steps import Step
 
 NOW = datetime(2026, 11, 22, 17, 5, tzinfo=UTC)
 
@@ -52,7 +52,7 @@ def test_customers_cancel_until_it_is_packed():
 )
 def test_an_order_stands_in_a_queue_only_while_something_is_to_be_done(status, to, owing, queue):
     taken = order(status)
-    _Step(taken, to, by="shop", reason="", owing=owing, at=NOW).apply()
+    Step(taken, to, by="shop", reason="", owing=owing, at=NOW).apply()
     assert (taken.status, taken.queue_name, taken.version) == (to, queue, 2)
     assert [(step.status, step.by, step.at) for step in taken.history] == [(to, "shop", NOW)]
 
@@ -67,7 +67,7 @@ def test_an_order_stands_in_a_queue_only_while_something_is_to_be_done(status, t
 )
 def test_a_step_that_is_none_cannot_even_be_planned(status, to):
     with pytest.raises(ValueError, match=f"an order that is {status} cannot become {to}"):
-        _Step(order(status), to, by="shop", reason="", at=NOW)
+        Step(order(status), to, by="shop", reason="", at=NOW)
 
 
 def test_states_that_owe_money_are_none_that_sell():

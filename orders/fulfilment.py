@@ -1,0 +1,165 @@
+"""An order on its way to the customer: packed, shipped, delivered; and what the shop writes about it.
+
+Each step is taken once, however often it is asked for: the same again returns the order as it is.
+``by`` is the member of staff, as the log names them. ``seen`` is the order's version as it stood on
+the clerk's screen: when somebody else has done something since, ``OrderChangedError`` tells who, what
+and when, and nothing is done. ``beside`` adds what belongs into the same transaction, such as the
+admin's log. All raise ``OrderNotFoundError``, and ``OrderBusyError`` when no turn came.
+"""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from bookstore.dynamodb.tables import Beside, nothing_beside
+from orders.carriers import check_parcel
+from orders.errors import BadStepError, OrderBusyError, TooLateError
+from orders.models import Note, Order
+from orders.selectors import get_order
+from orders.states import Status, may_become
+from orders.steps import (
+    ROUNDS,
+    Rewrite,
+    Step,
+    busy_sentence,
+    check_seen,
+    check_text,
+    next_version,
+    take_step,
+    too_late,
+)
+
+log = logging.getLogger(__name__)
+
+NOTE_CHARACTERS = 2000
+MOST_NOTES = 100  # on one order: an item of DynamoDB's ends at 400 KB
+
+
+def pack_order(
+    *,
+    customer_id: str,
+    order_id: str,
+    by: str,
+    at: datetime,
+    seen: int | None = None,
+    beside: Beside = nothing_beside,
+) -> Order:
+    """Say that a placed order is packed: from now on only staff may cancel it.
+
+    Raises ``OrderChangedError``, and ``TooLateError`` for an order that is not placed.
+    """
+    return _move_on(customer_id, order_id, Status.PACKED, by=by, at=at, seen=seen, beside=beside)
+
+
+def ship_order(
+    *,
+    customer_id: str,
+    order_id: str,
+    carrier: str,
+    tracking_number: str,
+    by: str,
+    at: datetime,
+    seen: int | None = None,
+    beside: Beside = nothing_beside,
+) -> Order:
+    """Say that a packed order has left, with whom and under which number; the customer hears by mail.
+
+    ``carrier`` is a key of ``carriers.CARRIERS``; the number is kept in capitals, without spaces. An
+    order that has left with another parcel is not changed: ``TooLateError``. Raises
+    ``OrderChangedError``, ``BadStepError`` (``field`` says which of the two), and ``TooLateError`` for
+    an order that is not packed.
+    """
+    code, number = check_parcel(carrier, tracking_number)
+    order = _move_on(
+        customer_id,
+        order_id,
+        Status.SHIPPED,
+        by=by,
+        at=at,
+        seen=seen,
+        beside=beside,
+        carrier=code,
+        tracking_number=number or None,
+    )
+    if (order.carrier, order.tracking_number or "") != (code, number):
+        raise TooLateError(
+            _("This order has left already, with %(carrier)s %(number)s.")
+            % {"carrier": order.carrier_name, "number": order.tracking_number or ""}
+        )
+    return order
+
+
+def deliver_order(
+    *,
+    customer_id: str,
+    order_id: str,
+    by: str,
+    at: datetime,
+    seen: int | None = None,
+    beside: Beside = nothing_beside,
+) -> Order:
+    """Say that a shipped order has arrived; nobody has anything more to do with it.
+
+    Raises ``OrderChangedError``, and ``TooLateError`` for an order that is not on its way.
+    """
+    return _move_on(customer_id, order_id, Status.DELIVERED, by=by, at=at, seen=seen, beside=beside)
+
+
+def _move_on(
+    customer_id: str,
+    order_id: str,
+    to: Status,
+    *,
+    by: str,
+    at: datetime,
+    seen: int | None,
+    beside: Beside,
+    **values: Any,
+) -> Order:
+    for _round in range(ROUNDS):
+        order = get_order(customer_id, order_id)
+        check_seen(order, seen, by=by)
+        if order.state is to:
+            return order
+        if not may_become(order.state, to):
+            raise too_late(order)
+        if take_step(Step(order, to, by=by, reason="", at=at, **values), beside=beside):
+            log.info("an order was %s", to, extra={"order_id": order_id})
+            return order
+    raise OrderBusyError(busy_sentence())
+
+
+def note_order(
+    *,
+    customer_id: str,
+    order_id: str,
+    note_id: str,
+    text: str,
+    to_customer: bool,
+    by: str,
+    at: datetime,
+    beside: Beside = nothing_beside,
+) -> Order:
+    """Write a note about an order, for the shop itself or to the customer, who gets it by mail, once.
+
+    ``note_id`` is drawn with the form: the same again is the same note. Notes stand in no way of each
+    other, so they ask for no version. Raises ``BadStepError`` for a note that is empty or too long, for
+    one more than an order holds, and for one to a customer who was forgotten.
+    """
+    text = check_text(text, most=NOTE_CHARACTERS, field="text", missing=_("Write something."))
+    for _round in range(ROUNDS):
+        order = get_order(customer_id, order_id)
+        if any(note.note_id == note_id for note in order.notes):
+            return order
+        if len(order.notes) >= MOST_NOTES:
+            raise BadStepError(_("This order has as many notes as it can hold."), field="text")
+        if to_customer and not order.email:
+            raise BadStepError(_("This customer can no longer be written to."), field="to_customer")
+        note = Note(  # type: ignore[no-untyped-call]  # PynamoDB's
+            note_id=note_id, text=text, at=at, by=by, to_customer=to_customer, version=next_version(order)
+        )
+        if take_step(Rewrite(order, notes=[*order.notes, note]), beside=beside):
+            return order
+    raise OrderBusyError(busy_sentence())

@@ -1,0 +1,298 @@
+"""How an order is written: each step on the order as it was read, once, and with who, when and why.
+
+A write holds the order to the version that was read. Whoever comes second finds it refused,
+reads again, and does what is left to do, which may be nothing. A clerk may say which version
+stood on the screen: what somebody else did since is told, and not written over.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from bookstore.dynamodb.conflicts import through_conflicts
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
+from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
+from catalog import services as catalogue
+from orders.errors import BadStepError, OrderBusyError, OrderChangedError, TooLateError
+from orders.models import Order, OrderLine, StatusChange, UnpaidOrder
+from orders.queues import queue_key, queue_of
+from orders.states import LABELS, Status, may_become
+
+ROUNDS = 5  # how often a step is planned anew when the order changed under it
+BY_CUSTOMER, BY_SHOP, BY_PAYMENT = "customer", "shop", "payment"
+REASON_CHARACTERS = 500
+
+_WHO: Mapping[str, Promise] = {
+    BY_CUSTOMER: gettext_lazy("the customer"),
+    BY_SHOP: gettext_lazy("the shop itself"),
+    BY_PAYMENT: gettext_lazy("the payment provider"),
+}
+
+
+class Rewrite:
+    """A change of some attributes of an order: the write of it, and the same on the order in hand.
+
+    ``values`` are by their names in Python; ``None`` takes an attribute away.
+    """
+
+    def __init__(self, order: Order, **values: Any) -> None:
+        self.order = order
+        self.values = values
+
+    @property
+    def actions(self) -> list[Action]:
+        """What the write does."""
+        return [
+            getattr(Order, name).remove() if value is None else getattr(Order, name).set(value)
+            for name, value in self.values.items()
+        ] + list(Order.rewritten())
+
+    def write(self, write: TransactWrite) -> None:
+        """Add the change to a transaction; it fails when the order is not as it was read."""
+        write.update(
+            Order(self.order.customer_id, self.order.order_id),
+            actions=self.actions,
+            condition=Order.version == int(self.order.version),
+        )
+
+    def apply(self) -> None:
+        """Change the order in hand too, which saves reading it again."""
+        for name, value in self.values.items():
+            setattr(self.order, name, value)
+        self.order.version = int(self.order.version) + 1
+
+
+class Step(Rewrite):
+    """One step in an order's life: another state, or one of the same that is worth telling."""
+
+    def __init__(
+        self,
+        order: Order,
+        to: Status,
+        *,
+        by: str,
+        reason: str,
+        at: datetime,
+        owing: bool = False,
+        **values: Any,
+    ) -> None:
+        if to is not order.state and not may_become(order.state, to):
+            msg = f"an order that is {order.state} cannot become {to}"
+            raise ValueError(msg)
+        step = StatusChange(  # type: ignore[no-untyped-call]  # PynamoDB's
+            status=str(to), at=at, by=by, reason=reason, version=next_version(order)
+        )
+        pending = [each for each in values.get("refunds", order.refunds) if not each.is_done]
+        queue = queue_of(to, owing=owing, refunding=bool(pending))
+        super().__init__(
+            order,
+            status=str(to),
+            history=[*order.history, step],
+            queue_name=queue and queue_key(queue, order.order_id),
+            **values,
+        )
+
+
+def next_version(order: Order) -> int:
+    """Return the version that an order has after its next write."""
+    return int(order.version) + 1
+
+
+def take_step(
+    step: Rewrite,
+    *,
+    restocked: Mapping[str, int] | None = None,
+    drops_marker: bool = False,
+    beside: Beside = nothing_beside,
+) -> bool:
+    """Take a step with all that belongs to it, in one transaction; tell whether the order was as it was read.
+
+    ``restocked`` are copies, by book, that go back into stock; those of a book that the catalogue
+    no longer knows go nowhere. ``drops_marker``: the order no longer keeps another from awaiting
+    payment. ``beside`` adds what else belongs into it, such as the admin's log.
+    """
+    books = dict(restocked or {})
+    marked = drops_marker
+
+    def write_all() -> None:
+        with transaction() as write:
+            if marked:
+                drop_marker(write, step.order)
+            beside(write)
+            step.write(write)
+            for book_id, copies in books.items():
+                catalogue.return_copies(write, book_id=book_id, copies=copies)
+
+    for _round in range(ROUNDS):
+        try:
+            through_conflicts(write_all)
+        except TransactWriteError as error:
+            codes = cancellation_codes(error)
+            if CONDITION_FAILED not in codes:
+                raise
+            # Updates come last, in the order in which they were added; deletes come first.
+            of_order, *of_books = codes[len(codes) - 1 - len(books) :]
+            if of_order == CONDITION_FAILED:
+                return False
+            if marked:
+                marked = codes[0] != CONDITION_FAILED
+            books = {
+                book_id: copies
+                for (book_id, copies), code in zip(books.items(), of_books, strict=True)
+                if code != CONDITION_FAILED
+            }
+        else:
+            step.apply()
+            return True
+    raise OrderBusyError(busy_sentence())
+
+
+def drop_marker(write: TransactWrite, order: Order) -> None:
+    """Add to a transaction that an order no longer keeps others from awaiting payment.
+
+    It fails when the marker is another order's: this one was written before there were markers.
+    """
+    mine = (UnpaidOrder.order_id == order.order_id) | UnpaidOrder.order_id.does_not_exist()
+    write.delete(UnpaidOrder(order.customer_id), condition=mine)
+
+
+def credited(order: Order, copies: Mapping[str, int], *, as_: str) -> list[OrderLine]:
+    """Return an order's lines with some more copies cancelled, returned or refunded, as far as they are kept.
+
+    A line of which no copy is kept any more says so by its status, which ``as_`` names.
+    """
+    lines = []
+    for line in order.lines:
+        fewer = min(copies.get(line.book_id, 0), line.kept)
+        said = dict(line.attribute_values)
+        if fewer:
+            said["credited"] = int(line.credited) + fewer
+            said["status"] = as_ if fewer == line.kept else line.status
+        lines.append(OrderLine(**said))  # type: ignore[no-untyped-call]  # PynamoDB's
+    return lines
+
+
+def kept_copies(order: Order) -> dict[str, int]:
+    """Return how many copies of each book are sold still."""
+    return {line.book_id: line.kept for line in order.lines if line.kept}
+
+
+# What a clerk saw, and what others did since.
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that was done with an order."""
+
+    version: int  # the order's, from then on
+    by: str
+    done: str  # in words, such as “packed”
+    at: datetime
+
+
+def acts_of(order: Order) -> list[Act]:
+    """Return what was done with an order, oldest first; what older versions of the shop wrote is left out."""
+    acts = [
+        Act(int(each.version), each.by, str(LABELS[Status(each.status)]).lower(), each.at)
+        for each in order.history
+        if each.version
+    ]
+    acts += [
+        Act(
+            int(each.version),
+            each.by,
+            _("returned in part") if each.returned else _("refunded in part"),
+            each.at,
+        )
+        for each in order.refunds
+        if each.version
+    ]
+    acts += [
+        Act(int(each.version), each.by, _("given a note"), each.at) for each in order.notes if each.version
+    ]
+    return sorted(acts, key=lambda act: act.version)
+
+
+def check_seen(order: Order, seen: int | None, *, by: str) -> None:
+    """Raise ``OrderChangedError`` when somebody else did something after the version that a clerk saw.
+
+    The clerk's own acts are no surprise, and neither are writes that nobody did, such as a mail's claim.
+    """
+    if seen is None:
+        return
+    if others := [act for act in acts_of(order) if act.version > seen and act.by != by]:
+        # What the provider did follows from what somebody did, who is the one to name.
+        people = [act for act in others if act.by != BY_PAYMENT]
+        raise changed_by((people or others)[-1])
+
+
+def changed_by(act: Act) -> OrderChangedError:
+    """Return the error that tells what somebody else did."""
+    who = str(_WHO.get(act.by, act.by))
+    at = date_format(localtime(act.at), "j F Y, H:i")
+    return OrderChangedError(
+        _("This order was %(done)s by %(who)s on %(at)s. Nothing else was done with it.")
+        % {"done": act.done, "who": who, "at": at},
+        by=act.by,
+        done=act.done,
+        at=act.at,
+    )
+
+
+def too_late(order: Order) -> TooLateError:
+    """Return the error that tells a clerk that a step does not follow."""
+    return TooLateError(
+        _("An order that is %(state)s cannot take this step.") % {"state": order.label.lower()}
+    )
+
+
+def check_reason(reason: str, *, needed: bool = True) -> str:
+    """Return a reason without what surrounds it; raise ``BadStepError`` when it is missing or too long."""
+    return check_text(reason, most=REASON_CHARACTERS, field="reason", missing=_("Say why.") if needed else "")
+
+
+def check_text(text: str, *, most: int, field: str, missing: str = "") -> str:
+    """Return what a clerk typed, without characters that nobody sees.
+
+    Raises ``BadStepError`` when it is longer than ``most`` characters, and when nothing is left where
+    ``missing`` says that something has to be.
+    """
+    composed = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    seen = "".join(
+        each for each in composed if each in "\n\t" or unicodedata.category(each)[0] != "C"
+    ).strip()
+    if missing and not seen:
+        raise BadStepError(missing, field=field)
+    if len(seen) > most:
+        raise BadStepError(_("This has more than %(most)d characters.") % {"most": most}, field=field)
+    return seen
+
+
+def check_copies(
+    order: Order, wanted: Mapping[str, int], *, spoken_for: Iterable[tuple[str, int]] = ()
+) -> None:
+    """Raise ``BadStepError`` unless the order keeps so many copies of each book, beside those spoken for."""
+    left = kept_copies(order)
+    for book_id, copies in spoken_for:
+        left[book_id] = left.get(book_id, 0) - copies
+    if not wanted:
+        raise BadStepError(_("Say which copies."), field="lines")
+    for book_id, copies in wanted.items():
+        if isinstance(copies, bool) or not isinstance(copies, int) or not 1 <= copies <= left.get(book_id, 0):
+            raise BadStepError(_("This order does not hold so many copies of that book."), field="lines")
+
+
+def busy_sentence() -> str:
+    """Return what is said when no turn came."""
+    return _("Many people are buying these books right now. Please try again in a moment.")
