@@ -18,7 +18,7 @@ from bookstore.streams.errors import UnprojectableError
 # Sold: paid for, and neither cancelled nor sent back.
 COUNTED_STATES = frozenset({"placed", "packed", "shipped", "delivered"})
 UNCOUNTED_STATES = frozenset({"awaiting_payment", "cancelled", "returned", "refunded"})
-UNCOUNTED_LINES = frozenset({"cancelled", "returned"})
+UNCOUNTED_LINES = frozenset({"cancelled", "returned", "refunded"})
 
 LARGEST = 2**53 - 1  # what a Lua number and a sorted set's score hold exactly
 MOST_READERS = 999_999  # told apart among books of the same rating
@@ -26,12 +26,14 @@ MOST_READERS = 999_999  # told apart among books of the same rating
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """What one version of an order counts for: copies by book, none when it is no sale."""
+    """What one version of an order counts for: copies by book and cents by category, none when it is no sale."""
 
     order_id: str
     version: int
     day: date | None  # of placing, in the shop's zone; of reserving before that; None when nobody knows
     copies: Mapping[str, int] = field(default_factory=dict)
+    # What its books cost, less what went back, by category; under "" those of none.
+    cents: Mapping[str, int] = field(default_factory=dict)
     removed: bool = False
 
 
@@ -50,21 +52,34 @@ def sale_of(order: Mapping[str, Any]) -> Sale:
     """Return what an order counts for now.
 
     Raises ``UnprojectableError`` for an order in a state that nobody has thought of, or with a
-    line that names no book or no number of copies. An order without lines counts nothing.
+    line that names no book, no number of copies or no price. An order without lines counts nothing.
+    Lines sold before orders kept their books' categories count under no category. Money that went
+    back for no copies is taken off the first category that has as much, the next one's, and so on.
     """
     status = order.get("status")
     if status not in COUNTED_STATES | UNCOUNTED_STATES:
         raise UnprojectableError(f"no state of an order: {status!r}")
     copies: Counter[str] = Counter()
+    cents: Counter[str] = Counter()
+    credited = 0  # cents, of the copies that are sold no longer
     for line in _maps(order, "books"):
-        book_id, quantity = _line(line)
-        if status in COUNTED_STATES and line.get("status") not in UNCOUNTED_LINES:
-            copies[book_id] += quantity
+        book_id, quantity, kept = _line(line)
+        price = _cents(line, "price")
+        credited += (quantity - kept) * price
+        if kept and status in COUNTED_STATES:
+            copies[book_id] += kept
+            cents[_category(line)] += kept * price
+    beyond = max(0, _cents({"refunded": Decimal(0), **order}, "refunded") - credited)
+    for category, amount in cents.items():
+        taken_off = min(beyond, amount)
+        cents[category] -= taken_off
+        beyond -= taken_off
     return Sale(
         order_id=_text(order, "orderId"),
         version=_whole(order, "version"),
         day=day_of(order),
         copies=dict(copies),
+        cents=dict(cents),
     )
 
 
@@ -125,11 +140,20 @@ def removal_of_book(book: Mapping[str, Any]) -> Rating:
     )
 
 
-def _line(line: Mapping[str, Any]) -> tuple[str, int]:
+def _line(line: Mapping[str, Any]) -> tuple[str, int, int]:
+    """Return a line's book, its copies, and how many of them are sold still."""
     quantity = _whole(line, "quantity")
     if quantity < 1:
         raise UnprojectableError(f"a line of {quantity} copies")
-    return _text(line, "bookId"), quantity
+    credited = _whole({"credited": Decimal(0), **line}, "credited")
+    if not 0 <= credited <= quantity:
+        raise UnprojectableError(f"{credited} copies of a line of {quantity} are credited")
+    kept = 0 if line.get("status") in UNCOUNTED_LINES else quantity - credited
+    return _text(line, "bookId"), quantity, kept
+
+
+def _category(line: Mapping[str, Any]) -> str:
+    return _text(line, "category") if line.get("category") else ""
 
 
 def _maps(item: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
@@ -152,3 +176,10 @@ def _whole(item: Mapping[str, Any], name: str) -> int:
     if not isinstance(value, Decimal) or value != value.to_integral_value() or abs(value) > LARGEST:
         raise UnprojectableError(f"{name} is missing or no whole number: {value!r}")
     return int(value)
+
+
+def _cents(item: Mapping[str, Any], name: str) -> int:
+    value = item.get(name)
+    if not isinstance(value, Decimal):
+        raise UnprojectableError(f"{name} is missing or no amount: {value!r}")
+    return _whole({name: value * 100}, name)

@@ -1,6 +1,9 @@
 """The leaderboards' part of the streams: each change becomes one write that may happen twice."""
 
+from django.utils import timezone
+
 from bookstore.streams.errors import UnprojectableError
+from bookstore.streams.progress import Progress, watches
 from bookstore.streams.records import Change, Image
 from bookstore.streams.registry import projects
 from leaderboard import counting, ranking
@@ -22,6 +25,12 @@ def rate_book(change: Change) -> None:
         ranking.rate_book(counting.rating_of(change.new))
     else:
         ranking.rate_book(counting.removal_of_book(_before(change)))
+
+
+@watches
+def note_progress(progress: Progress) -> None:
+    """Keep how far a stream has come, for the front page of the admin."""
+    ranking.note_progress(progress, at=timezone.now())
 
 
 def _before(change: Change) -> Image:

@@ -7,11 +7,13 @@ them together, on a cluster too:
 ``{lb}:generation``              the generation that is read; generation 0 when it is absent
 ``{lb}:next``                    the generation that a rebuild is filling, while there is one
 ``{lb}:last``                    the highest number a generation ever had; none is given twice
+``{lb}:stream:<table>``          hash: how far the table's stream has come; see ``StreamNote``
 ``{lb}:gone:order:<id>``         version at which an order was removed; kept two days
 ``{lb}:gone:book:<id>``          revision at which a book was removed; kept two days
 ``{lb}:<n>:sold:all``            sorted set: book -> copies sold
 ``{lb}:<n>:sold:day:YYYYMMDD``   sorted set: book -> copies sold of the orders placed that day
-``{lb}:<n>:order:<id>``          what an order counted for: {"version", "day", "copies"}
+``{lb}:<n>:takings:YYYYMMDD``    hash of the same orders: orders, copies, cents:<category>
+``{lb}:<n>:order:<id>``          what an order counted for: {"version", "day", "copies", "cents"}
 ``{lb}:<n>:rated``               sorted set: book -> score of its rating
 ``{lb}:<n>:revisions``           hash: book -> revision that its rating was taken from
 ``{lb}:<n>:withdrawn``           set: books that stand on no list
@@ -25,8 +27,9 @@ not evict keys (``noeviction``): an order whose record is lost early could count
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any, cast
 
@@ -36,6 +39,7 @@ from django.utils import timezone
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from bookstore.streams.progress import Progress
 from leaderboard.counting import Rating, Sale
 
 GENERATION = "{lb}:generation"
@@ -54,6 +58,46 @@ SUPERSEDED = -1  # what a script answers to a rebuild that another one has overt
 
 class SupersededError(Exception):
     """Another rebuild has begun, Redis was emptied, or it took too long: this one must not go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Takings:
+    """What the orders placed on one day count for now: cancelled and returned ones for nothing."""
+
+    day: date  # in the shop's zone
+    orders: int = 0
+    copies: int = 0
+    cents: Mapping[str, int] = field(default_factory=dict)  # what the books cost, by category; "" is none
+
+
+@dataclass(frozen=True, slots=True)
+class StreamNote:
+    """What the projector said last about a stream."""
+
+    settled_until: datetime | None = None  # when the latest change that is projected was made
+    settled_at: datetime | None = None  # when it was projected
+    waiting_since: datetime | None = None  # when the first change that is delivered again was made
+    waiting_at: datetime | None = None  # when it was last tried
+
+    def seconds_behind(self, now: datetime) -> int | None:
+        """Return how old the first change that waits is; else how old the latest was when it was projected.
+
+        ``None`` when no change was ever told of. A stream at rest stays at what it was.
+        """
+        if self.waiting_since:
+            return round((now - self.waiting_since).total_seconds())
+        if self.settled_at and self.settled_until:
+            return max(0, round((self.settled_at - self.settled_until).total_seconds()))
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the front page of the admin shows, out of one request."""
+
+    takings: list[Takings]
+    bestselling: list[tuple[str, int]]
+    streams: list[StreamNote]
 
 
 # KEYS: generation, next. ARGV[1]: the one generation to write, or '' for all that are kept.
@@ -90,12 +134,25 @@ local function bump(key, book, copies)
   if tonumber(redis.call('ZINCRBY', key, copies, book)) <= 0 then redis.call('ZREM', key, book) end
 end
 
+local function sum(key, name, number)
+  if redis.call('HINCRBY', key, name, number) == 0 then redis.call('HDEL', key, name) end
+end
+
 local function add(root, counted, sign)
+  local all = 0
   for book, copies in pairs(counted.copies) do
+    all = all + copies
     bump(root .. 'sold:all', book, sign * copies)
     if now < day_until then bump(root .. 'sold:day:' .. counted.day, book, sign * copies) end
   end
-  if now < day_until then redis.call('EXPIREAT', root .. 'sold:day:' .. counted.day, day_until) end
+  if now >= day_until then return end
+  redis.call('EXPIREAT', root .. 'sold:day:' .. counted.day, day_until)
+  if all == 0 or not counted.cents then return end -- written before takings were kept: none were counted
+  local takings = root .. 'takings:' .. counted.day
+  sum(takings, 'orders', sign)
+  sum(takings, 'copies', sign * all)
+  for category, cents in pairs(counted.cents) do sum(takings, 'cents:' .. category, sign * cents) end
+  redis.call('EXPIREAT', takings, day_until)
 end
 
 local written = 0
@@ -184,6 +241,31 @@ end
 return found
 """
 
+# KEYS: generation. ARGV: the names of hashes. Answers field, value, field, value ... of each.
+_READ_HASHES = """
+local root = '{lb}:' .. (redis.call('GET', KEYS[1]) or '0') .. ':'
+local found = {}
+for i, name in ipairs(ARGV) do found[i] = redis.call('HGETALL', root .. name) end
+return found
+"""
+
+# KEYS: a stream's hash. ARGV in epoch seconds: now; settled until and waiting since, or ''.
+#
+# Several shards are told of in turn: of what is settled the latest counts, and what waits is
+# forgotten when something later is settled. One that goes on waiting is told of again.
+_NOTE_PROGRESS = """
+local function known(name) return tonumber(redis.call('HGET', KEYS[1], name) or '0') end
+if ARGV[2] ~= '' and tonumber(ARGV[2]) >= known('settled_until') then
+  redis.call('HSET', KEYS[1], 'settled_until', ARGV[2], 'settled_at', ARGV[1])
+end
+if ARGV[3] ~= '' then
+  redis.call('HSET', KEYS[1], 'waiting_since', ARGV[3], 'waiting_at', ARGV[1])
+elseif known('settled_until') >= known('waiting_since') then
+  redis.call('HDEL', KEYS[1], 'waiting_since', 'waiting_at')
+end
+return 1
+"""
+
 _BEGIN = """
 local last = 0
 for _, key in ipairs(KEYS) do last = math.max(last, tonumber(redis.call('GET', key) or '0')) end
@@ -244,6 +326,37 @@ def bestselling(*, wanted: int, days: Sequence[date] = ()) -> list[tuple[str, in
     """
     sets = [_day_set(day) for day in days] or ["sold:all"]
     return _read(wanted, sets)
+
+
+def note_progress(progress: Progress, *, at: datetime) -> None:
+    """Keep what became of a stream's records in a batch. One request; raises redis-py's errors."""
+    moments = [at, progress.settled_until, progress.waiting_since]
+    arguments = ["" if moment is None else moment.timestamp() for moment in moments]
+    _run(_quick(), _NOTE_PROGRESS, [_stream_hash(progress.table)], arguments)
+
+
+def overview(*, days: Sequence[date], wanted: int, lately: Sequence[date], tables: Sequence[str]) -> Overview:
+    """Return the takings of ``days``, the bestsellers of ``lately`` and the notes on the tables' streams.
+
+    One request; raises redis-py's errors.
+    """
+    with _quick().pipeline(transaction=False) as pipeline:
+        pipeline.eval(_READ_HASHES, 1, GENERATION, *map(_takings_hash, days))
+        pipeline.eval(_READ, 1, GENERATION, wanted, *map(_day_set, lately))
+        for table in tables:
+            pipeline.hgetall(_stream_hash(table))
+        found, ranked, *notes = pipeline.execute()
+    return Overview(
+        takings=[_takings_of(day, flat) for day, flat in zip(days, found, strict=True)],
+        bestselling=_pairs(ranked),
+        streams=[_note_of(note) for note in notes],
+    )
+
+
+def takings(days: Sequence[date]) -> list[Takings]:
+    """Return what the orders placed on each of these days brought in. One request; raises redis-py's errors."""
+    found = _run(_quick(), _READ_HASHES, [GENERATION], [_takings_hash(day) for day in days])
+    return [_takings_of(day, flat) for day, flat in zip(days, found, strict=True)]
 
 
 def best_rated(*, wanted: int) -> list[str]:
@@ -347,7 +460,12 @@ def _in_batches(keys: Iterable[str]) -> Iterable[list[str]]:
 
 def _sale_arguments(sale: Sale, *, generation: str) -> tuple[str, list[str], list[Any]]:
     day = sale.day or timezone.localdate()
-    record = {"version": sale.version, "day": f"{day:%Y%m%d}", "copies": dict(sale.copies)}
+    record = {
+        "version": sale.version,
+        "day": f"{day:%Y%m%d}",
+        "copies": dict(sale.copies),
+        "cents": dict(sale.cents),
+    }
     arguments = [
         generation,
         sale.order_id,
@@ -379,6 +497,25 @@ def _day_set(day: date) -> str:
     return f"sold:day:{day:%Y%m%d}"
 
 
+def _stream_hash(table: str) -> str:
+    return f"{{lb}}:stream:{table}"
+
+
+def _note_of(note: Mapping[str, str]) -> StreamNote:
+    return StreamNote(**{name: datetime.fromtimestamp(float(moment), UTC) for name, moment in note.items()})
+
+
+def _takings_hash(day: date) -> str:
+    return f"takings:{day:%Y%m%d}"
+
+
+def _takings_of(day: date, flat: Sequence[str]) -> Takings:
+    numbers = {name: int(number) for name, number in zip(flat[::2], flat[1::2], strict=True)}
+    orders, copies = numbers.pop("orders", 0), numbers.pop("copies", 0)
+    cents = {name.partition(":")[2]: number for name, number in numbers.items()}
+    return Takings(day, orders, copies, cents)
+
+
 def _midnight_after(day: date, *, days: int) -> int:
     """Return the end of a day in the shop's zone, some days later, in epoch seconds."""
     end = datetime.combine(day + timedelta(days=days + 1), time.min, timezone.get_default_timezone())
@@ -386,7 +523,10 @@ def _midnight_after(day: date, *, days: int) -> int:
 
 
 def _read(wanted: int, sets: Sequence[str]) -> list[tuple[str, int]]:
-    flat = _run(_quick(), _READ, [GENERATION], [wanted, *sets])
+    return _pairs(_run(_quick(), _READ, [GENERATION], [wanted, *sets]))
+
+
+def _pairs(flat: Sequence[str]) -> list[tuple[str, int]]:
     return [(book_id, int(float(score))) for book_id, score in zip(flat[::2], flat[1::2], strict=True)]
 
 

@@ -5,6 +5,7 @@ shown without it.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,13 +13,19 @@ from decimal import Decimal
 
 import redis
 
+from bookstore.streams.registry import projected_tables
 from catalog.selectors import Book, books_by_id
 from leaderboard import ranking
+from leaderboard.ranking import StreamNote, Takings
 
 logger = logging.getLogger(__name__)
 
 # Days that a period looks back over, today among them; None looks back over all of them.
 PERIODS: Mapping[str, int | None] = {"week": 7, "month": ranking.LONGEST_PERIOD_DAYS, "all": None}
+
+TAKINGS_DAYS = 30  # that the front page of the admin looks back over, today among them
+OVERVIEW_BESTSELLERS = 10
+OVERVIEW_KEPT_SECONDS = 60.0  # how long a process keeps the titles of the bestsellers there
 
 MOST = 100  # entries that can be asked for: what one BatchGetItem reads
 SPARE = 5  # read beyond what was asked, in place of books that were withdrawn a moment ago
@@ -41,6 +48,46 @@ class RankedRating:
     book: Book
     rating: Decimal
     by_readers: bool  # else it is our booksellers'
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the front page of the admin shows of the sales and of the streams."""
+
+    takings: Sequence[Takings]  # a day each, the oldest first
+    bestsellers: Sequence[Ranked]  # of the same days
+    streams: Mapping[str, StreamNote]  # by table
+
+
+def overview(*, today: date) -> Overview | None:
+    """Return the sales of the last ``TAKINGS_DAYS`` days and how far the streams have come.
+
+    One request to Redis, and one BatchGetItem where this process has not read the bestsellers'
+    titles a moment ago. Returns ``None`` when Redis is away.
+    """
+    days = [today - timedelta(days=back) for back in reversed(range(TAKINGS_DAYS))]
+    tables = projected_tables()
+    found = _asked(lambda: ranking.overview(days=days, wanted=MOST, lately=days, tables=tables))
+    if found is None:
+        return None
+    copies = dict(found.bestselling)
+    books = _kept_titles(tuple(copies))
+    return Overview(
+        takings=found.takings,
+        bestsellers=[Ranked(rank, book, copies[book.id]) for rank, book in enumerate(books, start=1)],
+        streams=dict(zip(tables, found.streams, strict=True)),
+    )
+
+
+def _kept_titles(ids: tuple[str, ...]) -> list[Book]:
+    known, books, good_until = _kept.get("titles", ((), [], 0.0))
+    if known != ids or time.monotonic() >= good_until:
+        books = _sold_of(ids, limit=OVERVIEW_BESTSELLERS) if ids else []
+        _kept["titles"] = (ids, books, time.monotonic() + OVERVIEW_KEPT_SECONDS)
+    return books
+
+
+_kept: dict[str, tuple[tuple[str, ...], list[Book], float]] = {}
 
 
 def bestsellers(period: str = "all", limit: int = 20, *, today: date) -> list[Ranked] | None:

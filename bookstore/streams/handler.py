@@ -15,6 +15,7 @@ from bookstore.dynamodb.tables import all_tables, table_name
 from bookstore.logs import current_request_id, redact, request_context
 from bookstore.streams import dead_letters
 from bookstore.streams.errors import MalformedRecordError, StreamError, UnknownTableError
+from bookstore.streams.progress import Tally
 from bookstore.streams.records import (
     Change,
     from_record,
@@ -60,6 +61,7 @@ def handler(event: Mapping[str, Any], context: object) -> BatchResponse:  # noqa
     """
     failures: list[BatchItemFailure] = []
     resting: dict[str, set[Projection]] = {}  # by stream, from its first failure on
+    tally = Tally()
     for record in event["Records"]:
         stream = str(record.get("eventSourceARN", ""))
         away = resting.get(stream, set())
@@ -72,6 +74,8 @@ def handler(event: Mapping[str, Any], context: object) -> BatchResponse:  # noqa
             resting[stream] = away
         if stream in resting:
             failures.append({"itemIdentifier": known_sequence(record)})
+        tally.note(record, settled=stream not in resting)
+    tally.tell()
     if failures:
         logger.warning("%d of %d stream records are delivered again", len(failures), len(event["Records"]))
     return {"batchItemFailures": failures}

@@ -43,6 +43,12 @@ def projections_of(table: str) -> tuple[Projection, ...]:
     return tuple(projection for _, projection in sorted(_projections.get(table, {}).items()))
 
 
+def projected_tables() -> list[str]:
+    """Return the tables that any projection follows, in order of their names."""
+    _discover()
+    return sorted(table for table, found in _projections.items() if found)
+
+
 def name_of(projection: Projection) -> str:
     """Return a projection's full name, as logs and dead letters write it."""
     return f"{projection.__module__}.{getattr(projection, '__qualname__', repr(projection))}"

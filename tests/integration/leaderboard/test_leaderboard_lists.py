@@ -9,13 +9,14 @@ import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
+from bookstore.streams.progress import Progress
 from catalog import services as catalogue
 from leaderboard import ranking, selectors
 from leaderboard.counting import Sale
 from orders import services as ordering
 from orders.states import Status
 from tests import factories
-from tests.integration.leaderboard.sales import copies_sold, reserve, sell
+from tests.integration.leaderboard.sales import copies_sold, put_order, reserve, sell
 from tests.integration.orders.buying import send_on
 from tests.wire import Wire
 
@@ -187,3 +188,58 @@ def test_with_redis_away_there_is_no_list_and_one_warning_and_no_long_wait(
         assert len(caplog.records) == 1
         assert "out of reach" in caplog.text
     assert copies_sold() == {}
+
+
+def test_the_overview_has_each_days_sales_by_category_and_costs_one_request(
+    pump: PumpAll, now: datetime, today: date, wire: Wire
+) -> None:
+    factories.book("Emma", book_id="emma")
+    factories.book("Hamlet", book_id="hamlet", category="plays")
+    put_order({"emma": 3}, at=now)
+    put_order({"hamlet": 1, "emma": 1}, at=now - timedelta(days=2))
+    put_order({"emma": 9}, at=now, status="cancelled")
+    pump()
+    selectors.overview(today=today)  # reads the titles, which the process keeps
+
+    with wire.count() as calls:
+        overview = selectors.overview(today=today)
+
+    assert overview is not None
+    assert (calls.redis, calls.total) == (1, 1)
+    days = {each.day: each for each in overview.takings}
+    assert list(days) == [today - timedelta(days=back) for back in range(29, -1, -1)]
+    assert (days[today].orders, days[today].copies, sum(days[today].cents.values())) == (1, 3, 2397)
+    assert (days[today - timedelta(days=2)].orders, days[today - timedelta(days=1)].orders) == (1, 0)
+    assert [(each.book.name, each.copies) for each in overview.bestsellers] == [("Emma", 4), ("Hamlet", 1)]
+
+
+def test_the_overview_says_how_far_the_streams_have_come(
+    pump: PumpAll, now: datetime, today: date, wire: Wire
+) -> None:
+    def streams() -> dict[str, ranking.StreamNote]:
+        overview = selectors.overview(today=today)
+        assert overview is not None
+        return dict(overview.streams)
+
+    assert streams() == {"Books": ranking.StreamNote(), "Orders": ranking.StreamNote()}
+    assert streams()["Orders"].seconds_behind(now) is None
+    factories.book("Emma", book_id="emma")
+    pump()
+    books, orders = streams()["Books"], streams()["Orders"]
+    assert orders == ranking.StreamNote()
+    assert books.waiting_since is None
+    at_rest = books.seconds_behind(now + timedelta(days=3))
+    assert at_rest is not None
+    assert at_rest < 60  # nothing has come since: it is no further behind
+
+    minute = timedelta(minutes=1)
+    ranking.note_progress(Progress("Books", now, now + minute), at=now + 3 * minute)
+    assert streams()["Books"].seconds_behind(now + 5 * minute) == 240
+    ranking.note_progress(Progress("Books", now - minute, None), at=now + 3 * minute)  # another shard's
+    assert streams()["Books"].waiting_since == now + minute
+    ranking.note_progress(Progress("Books", now + 2 * minute, None), at=now + 6 * minute)
+    assert streams()["Books"].seconds_behind(now + 9 * minute) == 240
+    assert streams()["Books"].waiting_since is None
+
+    with wire.redis.refuse():
+        assert selectors.overview(today=today) is None

@@ -1,7 +1,9 @@
 """The script that counts an order, on a real Redis: every order of arrival ends in the last version's count."""
 
+import json
 import random
 import threading
+from collections import Counter
 from datetime import date, timedelta
 
 import pytest
@@ -10,10 +12,12 @@ from django.utils import timezone
 
 from leaderboard import ranking
 from leaderboard.counting import Rating, Sale
+from leaderboard.ranking import Takings
 from tests.integration.leaderboard.sales import copies_sold, everything_in_redis
 from tests.wire import Wire
 
 BOOKS = ["b-1", "b-2", "b-3", "b-4"]
+CATEGORIES = ["fiction", "plays", ""]
 
 
 @pytest.fixture
@@ -28,7 +32,8 @@ def a_life(order_id: str, day: date, chance: random.Random) -> list[Sale]:
             order_id,
             version,
             day - timedelta(days=chance.choice([0, 0, 0, 1])),
-            {book: chance.randint(1, 5) for book in chance.sample(BOOKS, chance.randint(0, 3))},
+            copies := {book: chance.randint(1, 5) for book in chance.sample(BOOKS, chance.randint(0, 3))},
+            {chance.choice(CATEGORIES): chance.randint(0, 999) for _ in copies},
         )
         for version in range(1, chance.randint(2, 7))
     ]
@@ -48,6 +53,16 @@ def expected_of(lives: list[list[Sale]]) -> tuple[dict[str, int], dict[str, dict
             of_day = days.setdefault(f"{last.day:%Y%m%d}", {})
             of_day[book] = of_day.get(book, 0) + copies
     return total, days
+
+
+def takings_of(lives: list[list[Sale]], days: list[date]) -> list[Takings]:
+    found = []
+    for day in days:
+        sales = [life[-1] for life in lives if life[-1].copies and life[-1].day == day]
+        cents = sum((Counter(sale.cents) for sale in sales), Counter())
+        copies = sum(sum(sale.copies.values()) for sale in sales)
+        found.append(Takings(day, len(sales), copies, dict(cents)))
+    return found
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -70,10 +85,16 @@ def test_any_shuffle_with_repetitions_gives_the_last_versions_count(seed: int, t
         if name.startswith("sold:day:")
     }
     assert kept == days
+    placed = [today, today - timedelta(days=1)]
+    assert ranking.takings(placed) == takings_of(lives, placed)
 
 
 def test_writers_at_the_same_time_count_each_order_once(today: date) -> None:
-    sales = [Sale(f"o-{number}", version, today, {"b-1": 1}) for number in range(50) for version in (1, 2, 3)]
+    sales = [
+        Sale(f"o-{number}", version, today, {"b-1": 1}, {"fiction": 799})
+        for number in range(50)
+        for version in (1, 2, 3)
+    ]
 
     def write(seed: int) -> None:
         mine = list(sales)
@@ -88,6 +109,7 @@ def test_writers_at_the_same_time_count_each_order_once(today: date) -> None:
         writer.join()
 
     assert copies_sold() == {"b-1": 50}
+    assert ranking.takings([today]) == [Takings(today, 50, 50, {"fiction": 50 * 799})]
 
 
 def test_an_order_is_counted_by_day_and_the_days_add_up(today: date) -> None:
@@ -102,7 +124,7 @@ def test_an_order_is_counted_by_day_and_the_days_add_up(today: date) -> None:
 
 
 def test_a_book_that_no_longer_counts_leaves_the_list(today: date) -> None:
-    ranking.count_sale(Sale("o-1", 1, today, {"b-1": 1}))
+    ranking.count_sale(Sale("o-1", 1, today, {"b-1": 1}, {"fiction": 799}))
     ranking.count_sale(Sale("o-1", 2, today, {}))
 
     assert everything_in_redis().keys() == {"order:o-1"}
@@ -114,8 +136,22 @@ def test_what_is_kept_of_an_order_ends_when_it_can_no_longer_be_counted(today: d
 
     days_left = client.ttl("{lb}:0:order:o-1") / 86_400
     assert 45.9 < days_left < 47.1
-    assert 45.9 < client.ttl(f"{{lb}}:0:sold:day:{today:%Y%m%d}") / 86_400 < 47.1
+    for kept in ("sold:day", "takings"):
+        assert 45.9 < client.ttl(f"{{lb}}:0:{kept}:{today:%Y%m%d}") / 86_400 < 47.1
     assert client.ttl("{lb}:0:sold:all") == -1
+
+
+def test_an_order_counted_before_takings_were_kept_adds_them_with_its_next_version(today: date) -> None:
+    """As an older version of this code left it; until then its day lacks it, or a rebuild settles it."""
+    record = {"version": 1, "day": f"{today:%Y%m%d}", "copies": {"b-1": 2}}
+    client = ranking._patient()
+    client.set("{lb}:0:order:o-1", json.dumps(record))
+    client.zincrby("{lb}:0:sold:all", 2, "b-1")
+
+    ranking.count_sale(Sale("o-1", 2, today, {"b-1": 1}, {"fiction": 799}))
+
+    assert copies_sold() == {"b-1": 1}
+    assert ranking.takings([today]) == [Takings(today, 1, 1, {"fiction": 799})]
 
 
 def test_an_order_placed_too_long_ago_counts_for_nothing(today: date) -> None:
@@ -173,6 +209,7 @@ def test_each_write_and_each_read_is_one_request(wire: Wire, today: date) -> Non
         lambda: ranking.bestselling(wanted=100),
         lambda: ranking.bestselling(wanted=100, days=[today - timedelta(days=back) for back in range(30)]),
         lambda: ranking.best_rated(wanted=100),
+        lambda: ranking.takings([today - timedelta(days=back) for back in range(30)]),
     ):
         with wire.count() as calls:
             action()

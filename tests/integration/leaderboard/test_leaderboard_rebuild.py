@@ -21,6 +21,7 @@ import pytest
 import redis
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from catalog import services as catalogue
 from leaderboard import ranking, selectors, services
@@ -207,6 +208,9 @@ def test_sales_made_while_a_rebuild_runs_are_in(
     assert expected["b-3"] > 3
     assert copies_sold() == expected
     assert dict(ranking.bestselling(wanted=9, days=[now.date()])) == expected
+    (takings,) = ranking.takings([timezone.localdate(now)])
+    assert takings.copies == sum(expected.values())
+    assert sum(takings.cents.values()) == 799 * sum(expected.values())
 
 
 def test_a_sale_written_to_both_generations_is_counted_once_in_each(now: datetime) -> None:

@@ -96,6 +96,12 @@ def test_an_order_counts_for_its_last_state_however_its_records_come(name: str) 
     for how in delivered(name):
         assert copies_sold() == TOTALS[name], how
         assert dict(ranking.bestselling(wanted=100, days=[DAY])) == TOTALS[name], how
+        (takings,) = ranking.takings([DAY])
+        copies = sum(TOTALS[name].values())
+        assert takings.copies == copies, how
+        assert takings.cents == ({"": 799 * copies} if copies else {}), (
+            how
+        )  # recorded before categories were kept
 
 
 @pytest.mark.usefixtures("leaderboard_alone")

@@ -37,8 +37,20 @@ def order(status: str = "placed", **fields: Any) -> dict[str, Any]:
             step("placed", datetime(2026, 11, 22, 17, 6, tzinfo=UTC)),
         ],
         "books": [
-            {"bookId": "b-1", "quantity": Decimal(2), "price": Decimal("7.99"), "status": "ordered"},
-            {"bookId": "b-2", "quantity": Decimal(1), "price": Decimal("9.50"), "status": "ordered"},
+            {
+                "bookId": "b-1",
+                "quantity": Decimal(2),
+                "price": Decimal("7.99"),
+                "category": "fiction",
+                "status": "ordered",
+            },
+            {
+                "bookId": "b-2",
+                "quantity": Decimal(1),
+                "price": Decimal("9.5"),
+                "category": "plays",
+                "status": "ordered",
+            },
         ],
     } | fields
 
@@ -55,14 +67,16 @@ def book(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("status", ["placed", "packed", "shipped", "delivered"])
-def test_an_order_that_was_paid_for_counts_its_copies(status: str) -> None:
-    assert sale_of(order(status)) == Sale("o-1", 2, date(2026, 11, 22), {"b-1": 2, "b-2": 1})
+def test_an_order_that_was_paid_for_counts_its_copies_and_what_they_cost(status: str) -> None:
+    assert sale_of(order(status)) == Sale(
+        "o-1", 2, date(2026, 11, 22), {"b-1": 2, "b-2": 1}, {"fiction": 1598, "plays": 950}
+    )
 
 
 @pytest.mark.parametrize("status", ["awaiting_payment", "cancelled", "returned", "refunded"])
 def test_an_order_that_is_no_sale_counts_nothing(status: str) -> None:
     sale = sale_of(order(status))
-    assert sale.copies == {}
+    assert (sale.copies, sale.cents) == ({}, {})
     assert sale.version == 2
 
 
@@ -71,11 +85,39 @@ def test_every_state_that_orders_know_is_either_counted_or_not() -> None:
     assert set(BOUGHT) == COUNTED_STATES
 
 
-@pytest.mark.parametrize("line_status", ["cancelled", "returned"])
+@pytest.mark.parametrize("line_status", ["cancelled", "returned", "refunded"])
 def test_a_line_that_was_cancelled_or_sent_back_does_not_count(line_status: str) -> None:
     lines = order()["books"]
     lines[0]["status"] = line_status
-    assert sale_of(order(books=lines)).copies == {"b-2": 1}
+    sale = sale_of(order(books=lines))
+    assert (sale.copies, sale.cents) == ({"b-2": 1}, {"plays": 950})
+
+
+def test_copies_that_were_credited_count_no_longer_and_neither_does_what_they_cost() -> None:
+    lines = order()["books"]
+    lines[0]["credited"] = Decimal(1)
+    sale = sale_of(order(books=lines, refunded=Decimal("7.99")))
+    assert (sale.copies, sale.cents) == ({"b-1": 1, "b-2": 1}, {"fiction": 799, "plays": 950})
+
+
+@pytest.mark.parametrize(
+    ("refunded", "cents"),
+    [
+        ("3", {"fiction": 1298, "plays": 950}),
+        ("20", {"fiction": 0, "plays": 548}),
+        ("99", {"fiction": 0, "plays": 0}),
+    ],
+)
+def test_money_that_went_back_for_no_copies_is_taken_off(refunded: str, cents: dict[str, int]) -> None:
+    sale = sale_of(order(refunded=Decimal(refunded)))
+    assert (sale.copies, sale.cents) == ({"b-1": 2, "b-2": 1}, cents)
+
+
+def test_lines_sold_before_orders_kept_categories_count_under_none() -> None:
+    lines = order()["books"]
+    del lines[0]["category"]
+    lines[1]["category"] = None
+    assert sale_of(order(books=lines)).cents == {"": 2548}
 
 
 def test_two_lines_of_the_same_book_add_up() -> None:
@@ -132,6 +174,12 @@ def test_an_order_without_a_history_has_the_day_of_its_reservation() -> None:
         {"version": "2"},
         {"orderId": ""},
         {"books": [{"bookId": "b-1"}]},
+        {"books": [{"bookId": "b-1", "quantity": Decimal(1)}]},
+        {"books": [{"bookId": "b-1", "quantity": Decimal(1), "price": Decimal("7.999")}]},
+        {"books": [{"bookId": "b-1", "quantity": Decimal(1), "price": "7.99"}]},
+        {"books": [{"bookId": "b-1", "quantity": Decimal(1), "price": Decimal(1), "category": 3}]},
+        {"books": [{"bookId": "b-1", "quantity": Decimal(1), "price": Decimal(1), "credited": Decimal(2)}]},
+        {"refunded": "all"},
         {"books": [{"bookId": "", "quantity": Decimal(1)}]},
         {"books": [{"bookId": "b-1", "quantity": Decimal(0)}]},
         {"books": [{"bookId": "b-1", "quantity": Decimal(-3)}]},

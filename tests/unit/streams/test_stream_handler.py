@@ -3,16 +3,18 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import redis
 from botocore.exceptions import EndpointConnectionError
 
-from bookstore.streams import dead_letters, registry
+from bookstore.streams import dead_letters, progress, registry
 from bookstore.streams.dead_letters import DeadLetter
 from bookstore.streams.errors import UnprojectableError
 from bookstore.streams.handler import handler
+from bookstore.streams.progress import Progress
 from bookstore.streams.records import Change
 from tests.unit.streams.made_records import arn, record, sequence_of
 
@@ -42,6 +44,7 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, registr
     """Register projections for this test alone."""
     registry.projections_of("Orders")  # so that the apps' own are registered before, and then set aside
     monkeypatch.setattr(registry, "_projections", {})
+    monkeypatch.setattr(progress, "_watchers", {})
 
     def register(table: str, projection: registry.Projection) -> None:
         registry._projections.setdefault(table, {})[f"{len(registry._projections.get(table, ()))}"] = (
@@ -313,3 +316,43 @@ def test_a_letter_survives_its_journey_through_the_queue(queue: Queue, register:
 def test_what_else_lies_in_the_queue_is_no_letter(body: str) -> None:
     with pytest.raises(ValueError, match="not a dead letter"):
         DeadLetter.from_json(body)
+
+
+def made_at(second: int, changed: dict[str, Any]) -> dict[str, Any]:
+    changed["dynamodb"]["ApproximateCreationDateTime"] = float(second)
+    return changed
+
+
+def moment(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
+
+
+def test_a_batch_tells_how_far_each_stream_has_come(queue: Queue, register: Any) -> None:
+    register("Orders", Scripted(o_2=redis.ConnectionError("away")))
+    register("Books", lambda _change: None)
+    told: list[Progress] = []
+    progress.watches(told.append)
+
+    handler({"Records": [made_at(20, order("o-1")), made_at(10, order("o-0"))]}, None)
+    assert told == [Progress("Orders", moment(20), None)]
+
+    told.clear()
+    book = record(table="Books", keys={"id": "b-1"}, new={"revision": 1})
+    unreadable = made_at(50, record(table="Books", keys={"id": "b-2"}, new={"revision": 1}))
+    unreadable["dynamodb"]["ApproximateCreationDateTime"] = "long ago"
+    records = [made_at(30, order("o-1")), made_at(31, order("o-2")), made_at(32, order("o-3"))]
+    handler({"Records": [*records, made_at(40, book), unreadable]}, None)
+    assert told == [Progress("Books", moment(40), None), Progress("Orders", moment(30), moment(31))]
+
+
+def test_a_watcher_that_fails_costs_no_record(
+    queue: Queue, register: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    register("Orders", Scripted())
+
+    def fail(_progress: Progress) -> None:
+        raise redis.ConnectionError("away")
+
+    progress.watches(fail)
+    assert refused(handler({"Records": [order("o-1")]}, None)) == []
+    assert "does not hear of the stream of Orders: ConnectionError" in caplog.text
