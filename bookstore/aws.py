@@ -7,7 +7,7 @@ real one differ by the environment alone.
 
 import ipaddress
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import boto3
@@ -38,6 +38,18 @@ def _config() -> Config:
 def s3() -> "S3Client":
     """Return the process's S3 client."""
     return session().client("s3", config=_config())
+
+
+@cache
+def s3_signer() -> "S3Client":
+    """Return a client that signs forms and links for browsers, and asks S3 for nothing.
+
+    On AWS their address names bucket and region: by the common one S3 would send browsers on,
+    and a file would have to be sent twice.
+    """
+    style: Literal["auto", "virtual"] = "auto" if settings.AWS_ENDPOINT_URL else "virtual"
+    config = Config(signature_version="s3v4", s3={"addressing_style": style})
+    return session().client("s3", config=config)
 
 
 @cache

@@ -63,6 +63,7 @@ DEAD_LETTER_QUEUE_URL: str = env.text("DEAD_LETTER_QUEUE_URL")
 COVERS_BUCKET: str = env.text("COVERS_BUCKET")
 COVERS_URL: str = env.text("COVERS_URL", shape=r"https?://.+/")
 STATIC_URL: str = env.text("STATIC_URL", "/static/")
+TASKS_FUNCTION: str = env.text("TASKS_FUNCTION", "")
 
 # Sign-in with Cognito.
 COGNITO_USER_POOL_ID: str = env.text("COGNITO_USER_POOL_ID")

@@ -29,6 +29,7 @@ from catalog.errors import (
 )
 from catalog.models import IN_STOCK, LOW, SOLD_OUT
 from catalog.models import Book as BookItem
+from catalog.staff_covers import CoverPages
 
 YEARS_LISTED = 30  # of arrivals; what came before them is found by search and by category
 PEOPLE = ("authors", "translators", "illustrators", "editors")  # a line for each person
@@ -176,6 +177,7 @@ class Book(FacadeModel):
         editable=False,
         choices=[(IN_STOCK, _("in stock")), (LOW, _("low")), (SOLD_OUT, _("sold out"))],
     )
+    cover = models.CharField(_("cover"), max_length=200, blank=True, null=True, editable=False)  # noqa: DJ001 - the same
     rating = models.DecimalField(_("rating"), max_digits=3, decimal_places=2, editable=False, default=0)
     version = models.IntegerField(_("version"), default=1, editable=False)
     added_at = models.DateTimeField(_("came in"), editable=False)
@@ -219,7 +221,7 @@ class CategoryFilter(admin.SimpleListFilter):
 
 
 @admin.register(Book)
-class BookAdmin(FacadeAdmin):
+class BookAdmin(CoverPages, FacadeAdmin):
     """Books, newest first."""
 
     list_display = ["name", "author", "category_name", "price", "availability", "added_at"]
@@ -228,14 +230,23 @@ class BookAdmin(FacadeAdmin):
     most_hits = search.RESULTS_A_PAGE * search.LAST_PAGE
     search_fields = ["name"]  # shows the box; the search engine looks further
     search_help_text = _("Title, author, ISBN or words of the description")
-    readonly_fields = ["id", "stock", "availability", "rating", "added_at", "updated_at", "withdrawn_at"]
+    readonly_fields = [
+        "cover_shown",
+        "id",
+        "stock",
+        "availability",
+        "rating",
+        "added_at",
+        "updated_at",
+        "withdrawn_at",
+    ]
     fieldsets = [
-        (None, {"fields": ["name", *PEOPLE, "category", "price", "description"]}),
+        (None, {"fields": ["name", *PEOPLE, "category", "price", "description", "cover_shown"]}),
         (
             _("Edition"),
             {"fields": ["isbn13", "language", "publisher", "published_on", "pages", "format", "series"]},
         ),
-        (_("In the shop"), {"fields": ["location", "prior_rating", *readonly_fields]}),
+        (_("In the shop"), {"fields": ["location", "prior_rating", *readonly_fields[1:]]}),
     ]
 
     @admin.display(description=_("category"))

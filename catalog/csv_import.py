@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.exceptions import S3TransferFailedError
 from botocore.exceptions import BotoCoreError, ClientError
@@ -44,6 +44,9 @@ from catalog.drafts import (
 from catalog.errors import BadBookError
 from catalog.loading import Draft
 from catalog.services import CATEGORY_CHARACTERS
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 MAPPINGS = Path(__file__).parent / "mappings"
 ENCODING = "utf-8-sig"
@@ -213,21 +216,26 @@ def _looked_through(name: str, path: Path, rules: MappingRules, encoding: str) -
 
 
 def _lines(path: Path, encoding: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Return each row behind the header with the line on which it begins; a sentence where it is no row."""
+    """Return each row behind the header, as ``numbered_rows`` does."""
     with path.open(encoding=encoding, newline="") as file:
         reader = csv.reader(file)
         next(reader, None)
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield line, _("This is no row of a CSV file: %(why)s.") % {"why": error}
-                continue
-            if cells:
-                yield line, cells
+        yield from numbered_rows(reader)
+
+
+def numbered_rows(reader: "Reader") -> Iterator[tuple[int, list[str] | str]]:
+    """Return each row that is left with the line on which it begins; a sentence where it is no row."""
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, _("This is no row of a CSV file: %(why)s.") % {"why": error}
+            continue
+        if cells:
+            yield line, cells
 
 
 # --- Rows --------------------------------------------------------------------------------------------------

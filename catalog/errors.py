@@ -64,6 +64,20 @@ class NotBoughtError(CatalogError):
         super().__init__(_("You can rate a book once you have bought it here."))
 
 
+class PictureRefusedError(CatalogError):
+    """A file that was sent for a cover is no picture that may be one; the message says why, to the clerk."""
+
+
+class CoverChangedError(CatalogError):
+    """Somebody else gave the book another cover since it was looked at: nothing was written."""
+
+    def __init__(self, book_id: str) -> None:
+        super().__init__(
+            _("Someone else gave this book another cover meanwhile. Look at it, then send yours again.")
+        )
+        self.book_id = book_id
+
+
 class _BadFieldsError(CatalogError):
     """Some fields do not hold what they should."""
 

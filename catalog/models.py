@@ -4,9 +4,6 @@ Attribute names in DynamoDB are those of the system that this shop succeeds, so 
 data can be imported. Only ``catalog`` reads or writes these tables.
 """
 
-from urllib.parse import quote
-
-from django.conf import settings
 from django.urls import reverse
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
@@ -21,6 +18,7 @@ from bookstore.dynamodb.attributes import (
 )
 from bookstore.dynamodb.tables import Table, TableMeta, table_name
 from catalog import keys
+from catalog.cover_names import address_of, srcset_of
 
 # What a card on a list shows. `availability` stands in for `stock`, so that a sale which
 # leaves a book in stock rewrites no index.
@@ -197,8 +195,13 @@ class Book(Table):
     def cover_url(self) -> str:
         """Where the cover's picture is: in the bucket, or drawn on demand by the shop."""
         if self.cover:
-            return f"{settings.COVERS_URL}{quote(self.cover)}"
+            return address_of(self.cover)
         return reverse("catalog:cover", args=[self.id])
+
+    @property
+    def cover_srcset(self) -> str:
+        """The cover's picture in several widths, for browsers to choose; empty where there is one."""
+        return srcset_of(self.cover)
 
     @property
     def is_rated_by_readers(self) -> bool:

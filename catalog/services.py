@@ -22,7 +22,8 @@ from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_condition_failure
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
-from catalog import images, keys
+from catalog import keys
+from catalog.cover_names import is_drawn
 from catalog.drafts import (
     BookFacts,
     SaidOfABook,
@@ -594,7 +595,7 @@ def _written(facts: BookFacts) -> dict[str, Any]:
 def _drawing_is_outdated(before: Book, facts: BookFacts) -> bool:
     shown = (before.name, before.author, before.category)
     return bool(
-        before.cover and images.is_drawn(before.cover) and (facts.name, facts.author, facts.category) != shown
+        before.cover and is_drawn(before.cover) and (facts.name, facts.author, facts.category) != shown
     )
 
 

@@ -44,7 +44,7 @@ class Deployment:
         Raises ``DeploymentError``. The functions are then as they were, whichever step failed.
         """
         place = self._place
-        with _step("Building the package"):
+        with _step("Building the packages"):
             built = package.build(stage=place.stage, folder=functions.folder(place))
         with _step("Data"):
             self._allow_search()
@@ -63,37 +63,37 @@ class Deployment:
         bucket = self._known["PackagesBucket"]
         before = functions.versions(place)
         functions.keep_package(place, bucket, before)
-        key = functions.upload(place, bucket, built.path)
+        own = {"tasks": built.for_tasks.path} if built.for_tasks else {}
+        keys = {kind: functions.upload(place, bucket, own.get(kind, built.path)) for kind in functions.KINDS}
         try:
-            self._switch(key, before)
+            self._switch(keys, before)
         except (DeploymentError, *TROUBLE) as error:
             raise self._rolled_back(before, error) from error
         return self._known["Origin"]
 
-    def _switch(self, package_key: str, before: Mapping[str, functions.Version]) -> None:
-        """Put the new code to work, and look whether it does."""
+    def _switch(self, packages: Mapping[str, str], before: Mapping[str, functions.Version]) -> None:
+        """Put the new code to work, and look whether it does. ``packages`` are each function's key in the bucket."""
         place = self._place
         with _step("Functions"):
-            version = {
-                "PACKAGE": package_key,
-                # Starts anew what keeps old secrets.
-                "DEPLOYED_AT": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
+            # Starts anew what keeps old secrets.
+            moment = {"DEPLOYED_AT": datetime.now(UTC).isoformat(timespec="seconds")}
             chosen = self._remembered(before)
             variables = {
-                kind: functions.environment(place, kind, self._known, chosen) | version
+                kind: functions.environment(place, kind, self._known, chosen)
+                | {"PACKAGE": packages[kind], **moment}
                 for kind in functions.KINDS
             }
             settings = functions.write_settings(place, self._known, variables)
-            address = f"s3://{self._known['PackagesBucket']}/{package_key}"
+            bucket = f"s3://{self._known['PackagesBucket']}"
             # Who writes the views is new before who reads them.
             with ThreadPoolExecutor(2) as both:
                 list(
                     both.map(
-                        lambda kind: functions.ship(place, kind, settings, address), ("tasks", "projector")
+                        lambda kind: functions.ship(place, kind, settings, f"{bucket}/{packages[kind]}"),
+                        ("tasks", "projector"),
                     )
                 )
-            functions.ship(place, "", settings, address)
+            functions.ship(place, "", settings, f"{bucket}/{packages['']}")
             say(f"  {', '.join(functions.name_of(place, kind) for kind in functions.KINDS)}")
             functions.check_callers(place)
         with _step("Edge, with the API behind it"):

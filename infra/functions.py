@@ -96,6 +96,7 @@ def environment(
         "REDIS_URL": f"rediss://{outputs['RedisHost']}:{outputs['RedisPort']}/0",
         "COVERS_URL": f"{origin}/",  # the covers' own names begin with covers/
         "STATIC_URL": f"{origin}/static/",
+        "TASKS_FUNCTION": name_of(place, "tasks"),
         "SECRETS": ",".join(outputs[name] for name in [*secrets, "RedisSecretArn"]),
         "MAIL_BACKEND": "django_ses.SESBackend",
         "MAIL_FROM": chosen.get("MailFrom") or f"The Bookstore <shop@{urlsplit(origin).hostname}>",

@@ -1,4 +1,7 @@
-"""The package that all three functions run: built in a copy, compiled, weighed.
+"""The packages that the functions run: built in a copy, compiled, weighed.
+
+All three run the same; the tasks function's has besides what makes covers out of pictures, which
+the pages neither need nor should carry.
 
 The copy holds the project's runtime files alone, beside an environment installed for the machine
 that the functions run on, whatever this one is. Zappa stamps every file of its zip with the year
@@ -14,8 +17,8 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +71,8 @@ SERVICES = {
 # What botocore's list of all services' addresses calls them; the whole list is read by the first
 # client that a process makes, and takes longer than the client.
 ENDPOINTS = SERVICES - {"dynamodbstreams", "ses", "sesv2"} | {"email", "streams.dynamodb"}
-NO_WEB_FUNCTION_CARRIES = {"PIL", "pillow.libs", "cv2", "wand"}  # image libraries
+IMAGE_LIBRARIES = {"PIL", "pillow.libs", "cv2", "wand"}
+FOR_PICTURES = {"PIL", "pillow.libs"}  # of them, what the tasks function makes covers with
 
 # The names under which `uv` knows the machines of Lambda's Python 3.12 and newer (Amazon Linux 2023).
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_34", "arm64": "aarch64-manylinux_2_34"}
@@ -83,21 +87,26 @@ _SHORTEST_SECRET = 12  # characters; "test" stands in many files
 
 @dataclass(frozen=True)
 class Package:
-    """What was built. ``static`` holds the files that go to the bucket, under their hashed names."""
+    """What was built. ``static`` holds the files that go to the bucket, under their hashed names.
+
+    ``for_tasks`` is the tasks function's own package, where one was built.
+    """
 
     path: Path
     static: Path
     zipped: int  # bytes
     unzipped: int  # bytes
     weights: Mapping[str, tuple[int, int]]  # by top-level name: bytes unzipped and zipped
+    for_tasks: "Package | None" = None
 
 
 def build(
     *, stage: str, settings: Path = ROOT / "zappa_settings.json", folder: Path | None = None
 ) -> Package:
-    """Build a stage's package in ``.deploy/<stage>/``, anew each time, and print what each part weighs.
+    """Build a stage's packages in ``.deploy/<stage>/``, anew each time, and print what each part weighs.
 
-    Raises ``DeploymentError`` when it is too heavy, holds a secret, or cannot be built.
+    Returns that of the web function and the projector, with that of the tasks function beside it.
+    Raises ``DeploymentError`` when one is too heavy, holds a secret, or cannot be built.
     """
     folder = folder or ROOT / ".deploy" / stage
     chosen = settings_of(stage, settings)
@@ -107,16 +116,27 @@ def build(
         shutil.rmtree(copy)
     project, environment = copy / "shop", copy / "environment"
     site_packages = environment / "lib" / f"python{_minor()}" / "site-packages"
-    _install(site_packages, architecture=str(chosen["architecture"]))
+    architecture = str(chosen["architecture"])
+    _install(site_packages, "production", architecture=architecture)
+    for name in ("botocore", "boto3"):
+        keep_services(site_packages / name / "data")
     _copy_project(project)
     static = _collect_static(project, folder / "static")
-    _compile(project, site_packages)
-    path = folder / "package.zip"
+    _compile(project)
+    _compile(site_packages)
+    path, path_of_tasks = folder / "package.zip", folder / "package-of-tasks.zip"
     _zip(project, environment, stage=stage, settings=settings, to=path)
     package = weigh(path, static=static)
     report(package)
     check(package, secrets=known_secrets())
-    return package
+    say("  for the tasks function:")
+    _install(site_packages, "pictures", architecture=architecture)
+    _compile(site_packages, "PIL")
+    _zip(project, environment, stage=stage, settings=settings, to=path_of_tasks)
+    of_tasks = weigh(path_of_tasks, static=static)
+    report(of_tasks, only=FOR_PICTURES)
+    check(of_tasks, secrets=known_secrets(), with_pictures=True)
+    return replace(package, for_tasks=of_tasks)
 
 
 def settings_of(stage: str, path: Path = ROOT / "zappa_settings.json") -> dict[str, Any]:
@@ -141,9 +161,13 @@ def weigh(path: Path, *, static: Path) -> Package:
     return Package(path, static, path.stat().st_size, unzipped.total(), weights)
 
 
-def report(package: Package) -> None:
-    """Print each part's weight, the heaviest first; what is below 100 KB is one line."""
-    heavy = {name: weight for name, weight in package.weights.items() if weight[0] >= MEGABYTE / 10}
+def report(package: Package, *, only: Container[str] | None = None) -> None:
+    """Print each part's weight, or only that of some, the heaviest first; the others are one line."""
+    heavy = {
+        name: weight
+        for name, weight in package.weights.items()
+        if (weight[0] >= MEGABYTE / 10 if only is None else name in only)
+    }
     rest = [weight for name, weight in package.weights.items() if name not in heavy]
     for name, (unzipped, zipped) in heavy.items():
         say(f"  {name:<32}{unzipped / MEGABYTE:7.1f} MB {zipped / MEGABYTE:7.1f} MB zipped")
@@ -154,17 +178,23 @@ def report(package: Package) -> None:
     )
 
 
-def check(package: Package, *, secrets: Iterable[str] = ()) -> None:
-    """Refuse a package that is too heavy, carries an image library, or holds a secret."""
+def check(package: Package, *, secrets: Iterable[str] = (), with_pictures: bool = False) -> None:
+    """Refuse a package that is too heavy, carries an image library that it should not, or holds a secret.
+
+    The one ``with_pictures`` is refused without what makes covers.
+    """
     if package.unzipped > MOST_UNZIPPED or package.zipped > MOST_ZIPPED:
         raise DeploymentError(
             f"The package is too heavy: {package.unzipped / MEGABYTE:.1f} MB, {package.zipped / MEGABYTE:.1f} MB zipped."
             " The list above says what weighs so much; infra/package.py says what is left out."
         )
-    if images := NO_WEB_FUNCTION_CARRIES & package.weights.keys():
+    wanted = FOR_PICTURES if with_pictures else set()
+    if images := (IMAGE_LIBRARIES - wanted) & package.weights.keys():
         raise DeploymentError(
-            f"The package carries an image library, which no function needs: {', '.join(images)}."
+            f"The package carries an image library, which it does not need: {', '.join(sorted(images))}."
         )
+    if missing := wanted - package.weights.keys():
+        raise DeploymentError(f"The package cannot make covers: {', '.join(sorted(missing))} is not in it.")
     if found := list(secrets_in(package.path, known=secrets)):
         raise DeploymentError(f"The package holds secrets, so it is not used: {'; '.join(found)}.")
 
@@ -208,13 +238,16 @@ def _check_python(runtime: str) -> None:
         )
 
 
-def _install(site_packages: Path, *, architecture: str) -> None:
-    """Install what the functions import, for their machine and not this one, each file by its hash."""
+def _install(site_packages: Path, requirements: str, *, architecture: str) -> None:
+    """Install what the functions import, for their machine and not this one, each file by its hash.
+
+    What an earlier call has installed stays.
+    """
     if architecture not in PLATFORMS:
         raise DeploymentError(f"No architecture of Lambda: {architecture!r}; it has {', '.join(PLATFORMS)}.")
-    site_packages.mkdir(parents=True)
+    site_packages.mkdir(parents=True, exist_ok=True)
     wanted = site_packages.parent / "requirements.txt"
-    wanted.write_text("".join(_shipped((ROOT / "requirements" / "production.txt").read_text())))
+    wanted.write_text("".join(_shipped((ROOT / "requirements" / f"{requirements}.txt").read_text())))
     command = [
         "uv",
         "pip",
@@ -232,8 +265,6 @@ def _install(site_packages: Path, *, architecture: str) -> None:
         "install the packages",
     )
     (site_packages / ".lock").unlink(missing_ok=True)
-    for name in ("botocore", "boto3"):
-        keep_services(site_packages / name / "data")
 
 
 def keep_services(data: Path) -> None:
@@ -282,11 +313,10 @@ def _collect_static(project: Path, static: Path) -> Path:
     return static
 
 
-def _compile(*folders: Path) -> None:
+def _compile(root: Path, part: str = "") -> None:
+    """Compile what Lambda will find in ``/var/task``, whose name tracebacks are to give; or a part of it."""
     command = [sys.executable, "-m", "compileall", "-q", "-f", "-j0", "--invalidation-mode", "unchecked-hash"]
-    for folder in folders:
-        # Tracebacks are to name files as they stand on Lambda.
-        _run([*command, "-s", str(folder), "-p", "/var/task", str(folder)], "compile the package")
+    _run([*command, "-s", str(root), "-p", "/var/task", str(root / part)], "compile the package")
 
 
 def _zip(project: Path, environment: Path, *, stage: str, settings: Path, to: Path) -> None:

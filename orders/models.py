@@ -2,9 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from urllib.parse import quote
 
-from django.conf import settings
 from django.urls import reverse
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -19,6 +17,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from bookstore.dynamodb.attributes import InstantAttribute, MoneyAttribute, RequestIdAttribute
 from bookstore.dynamodb.tables import Table, TableMeta, table_name
+from catalog.cover_names import address_of, srcset_of
 from orders.carriers import CARRIERS
 from orders.states import BOUGHT, CANCELLABLE_BY_CUSTOMER, CANCELLABLE_BY_STAFF, LABELS, Status
 
@@ -60,8 +59,13 @@ class OrderLine(MapAttribute[str, object]):
     def cover_url(self) -> str:
         """Where the cover's picture is: in the bucket, or drawn on demand by the shop."""
         if self.cover:
-            return f"{settings.COVERS_URL}{quote(self.cover)}"
+            return address_of(self.cover)
         return reverse("catalog:cover", args=[self.book_id])
+
+    @property
+    def cover_srcset(self) -> str:
+        """The cover's picture in several widths, for browsers to choose; empty where there is one."""
+        return srcset_of(self.cover)
 
     @property
     def book_url(self) -> str:

@@ -149,7 +149,7 @@ class Cloud:
             self._cognito.admin_add_user_to_group(UserPoolId=pool, Username=email, GroupName=group)
 
     def bucket(self) -> None:
-        """Make the bucket for covers, which everyone may read."""
+        """Make the bucket for covers, which everyone may read; what staff sent to it nobody may."""
         s3 = self._client("s3")
         if BUCKET not in {each["Name"] for each in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -157,7 +157,7 @@ class Cloud:
             "Effect": "Allow",
             "Principal": "*",
             "Action": "s3:GetObject",
-            "Resource": f"arn:aws:s3:::{BUCKET}/*",
+            "Resource": f"arn:aws:s3:::{BUCKET}/covers/*",
         }
         s3.put_bucket_policy(
             Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -122,6 +122,15 @@ def _import_books(options: Options, reached: dict[str, Any] | None, piece: Piece
         )
 
 
+def _make_cover(options: Options, _reached: dict[str, Any] | None, _piece: Piece) -> Any:
+    from bookstore.dynamodb.admin import audit  # noqa: PLC0415 - brings some of Django's admin
+    from catalog import cover_making  # noqa: PLC0415 - brings Pillow, and no other task needs either
+
+    book_id, key, seen, user_id, user_name = options["arguments"]
+    by = audit.Person(user_id, user_name)
+    return cover_making.make_cover(book_id=book_id, key=key, seen=seen, by=by, at=timezone.now())
+
+
 def _replay_dead_letters(
     options: Options, reached: dict[str, Any] | None, piece: Piece
 ) -> dead_letters.Replayed:
@@ -135,8 +144,10 @@ def _replay_dead_letters(
     )
 
 
-IN_PIECES: Mapping[str, tuple[str, Work]] = {  # with the app whose command knows the arguments
+# With the app whose command knows the arguments; none for what pages alone ask for.
+IN_PIECES: Mapping[str, tuple[str, Work]] = {
     "import_books": ("catalog", _import_books),
+    "make_cover": ("", _make_cover),
     "rebuild_leaderboard": ("leaderboard", _rebuild_leaderboard),
     "rebuild_order_search": ("orders", _rebuild_order_search),
     "rebuild_search": ("catalog", _rebuild_search),
@@ -200,7 +211,12 @@ def _run_piece(command: str, arguments: list[str], task_id: str, context: Contex
 
 
 def _options(app: str, command: str, arguments: list[str]) -> Options:
-    """Read arguments as the command line does; raise ``TaskRefusedError`` with its sentence."""
+    """Read arguments as the command line does; raise ``TaskRefusedError`` with its sentence.
+
+    What pages alone ask for has no command line, and its arguments are as they come.
+    """
+    if not app:
+        return {"arguments": arguments}
     try:
         return vars(load_command_class(app, command).create_parser("tasks", command).parse_args(arguments))
     except CommandError as error:

@@ -8,3 +8,7 @@ class TaskUnderWayError(TaskError):
 
 class TaskTooLongError(TaskError):
     """A task was gone on with so often that something must be wrong with it."""
+
+
+class TaskNotBegunError(TaskError):
+    """The tasks function could not be asked: nothing was begun, and asking again does no harm."""

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import sign_in
@@ -61,3 +63,27 @@ def test_staff_look_and_change_nothing(visit: Callable[..., Page]) -> None:
     expect(page.locator("input[name=_save]")).to_have_count(0)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0
+
+
+def test_a_new_book_gets_the_cover_that_was_sent(visit: Callable[..., Page], tmp_path: Path) -> None:
+    picture = tmp_path / "cover.jpg"
+    Image.new("RGB", (900, 1350), "teal").save(picture)
+    page = visit()
+    page.goto("/admin/")
+    sign_in(page, "owner@example.com")
+    page.goto("/admin/catalog/book/add/")
+    page.locator("#id_name").fill("A Book With a Cover")
+    page.locator("#id_category").select_option("poetry")
+    page.locator("#id_price").fill("9.50")
+    page.locator("input[name=_continue]").click()
+    page.locator(".cover-link").click()
+    page.locator("#file").set_input_files(picture)
+    page.get_by_role("button", name="Send the picture").press("Enter")
+    expect(page.locator("#cover-state")).to_contain_text("The new cover is in the shop", timeout=30_000)
+    page.get_by_role("link", name="See the book’s page").click()
+    cover = page.locator(".book__cover img, .cover img").first
+    expect(cover).to_have_js_property("complete", value=True)
+    assert cover.evaluate("image => [image.naturalWidth > 0, image.currentSrc.endsWith('.webp')]") == [
+        True,
+        True,
+    ]

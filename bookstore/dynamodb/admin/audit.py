@@ -38,16 +38,43 @@ def entry(
     at: datetime | None = None,
 ) -> LogItem:
     """Return an entry that is not stored yet. ``changes`` are a field's name, old and new value."""
+    return entry_of(
+        label=row._meta.label_lower,
+        key=str(row.pk),
+        shown=str(row),
+        user=user,
+        kind=kind,
+        changes=changes,
+        message=message,
+        at=at,
+    )
+
+
+def entry_of(
+    *,
+    label: str,
+    key: str,
+    shown: str,
+    user: Any,
+    kind: str,
+    changes: Iterable[tuple[str, Any, Any]] = (),
+    message: str = "",
+    at: datetime | None = None,
+) -> LogItem:
+    """Return an entry as above for who has no façade at hand: a row is its label, such as ``notes.note``, and key.
+
+    ``user`` may be a ``Person``: work that goes on after a request knows no more of who asked for it.
+    """
     now = at or timezone.now()
     return LogItem(
-        target_of(row._meta.label_lower, row.pk),
+        target_of(label, key),
         f"{instant_text(now)}#{secrets.token_hex(4)}",
         at=now,
         day=instant_text(now)[:10],
         user_id=str(user.pk),
         user_name=str(user),
         kind=kind,
-        shown=Truncator(str(row)).chars(200),
+        shown=Truncator(shown).chars(200),
         message=message,
         changes=[
             FieldChange(field=str(field), old=written(old), new=written(new))  # type: ignore[no-untyped-call]
@@ -90,6 +117,9 @@ class Person:
 
     pk: str
     name: str
+
+    def __str__(self) -> str:
+        return self.name
 
     def get_username(self) -> str:
         """Return the name that the person had then."""

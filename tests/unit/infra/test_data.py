@@ -92,9 +92,15 @@ def test_buckets_are_private_versioned_encrypted_and_tidied() -> None:
         assert len(bucket["PublicAccessBlockConfiguration"]) == 4, name
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}, name
         assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name
-        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+        rule, *_others = bucket["LifecycleConfiguration"]["Rules"]
         assert rule["NoncurrentVersionExpiration"], name
         assert rule["AbortIncompleteMultipartUpload"], name
+
+
+def test_what_staff_sent_goes_within_a_day_and_covers_stay() -> None:
+    everything, uploads = of_type("AWS::S3::Bucket")["CoversBucket"]["LifecycleConfiguration"]["Rules"]
+    assert (uploads["Prefix"], uploads["ExpirationInDays"]) == ("uploads/", 1)
+    assert "ExpirationInDays" not in everything
 
 
 def test_static_files_of_earlier_releases_are_never_deleted() -> None:

@@ -10,7 +10,19 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from botocore.stub import Stubber
 
 from infra import __main__ as program
-from infra import checks, costs, functions, people, place, sizes, stacks, static_files, tasks, templates
+from infra import (
+    checks,
+    costs,
+    deployment,
+    functions,
+    people,
+    place,
+    sizes,
+    stacks,
+    static_files,
+    tasks,
+    templates,
+)
 from infra.errors import DeploymentError
 from infra.place import Place
 
@@ -360,6 +372,31 @@ def test_a_function_is_told_of_the_secrets_that_its_role_may_read(
         if "secretsmanager:GetSecretValue" in statement["Action"]
     ]
     assert {f"arn:{secret['Ref']}" for secret in allowed} == set(told)
+
+
+def test_each_function_runs_its_own_package_and_the_pages_know_whom_to_ask_for_long_work(
+    there: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("DEPLOY_FOLDER", str(tmp_path))
+    shipped = {}
+    monkeypatch.setattr(functions, "ship", lambda _place, kind, _file, zipped: shipped.update({kind: zipped}))
+    for check in ("check_callers", "check_mappings"):
+        monkeypatch.setattr(functions, check, lambda _place: None)
+    for step in ("_edge", "_deploy", "_search_index", "_version_of", "_remembered"):
+        monkeypatch.setattr(deployment.Deployment, step, lambda *_a, **_k: {})
+    monkeypatch.setattr(deployment.smoke, "check", lambda *_arguments: None)
+    run = deployment.Deployment(there, {})
+    run._known |= OUTPUTS
+    run._switch({"": "a.zip", "projector": "a.zip", "tasks": "b.zip"}, {})
+    assert shipped == {
+        "": "s3://packages/a.zip",
+        "projector": "s3://packages/a.zip",
+        "tasks": "s3://packages/b.zip",
+    }
+    written = json.loads((tmp_path / "staging" / "zappa_settings.json").read_text())
+    told = {stage: each["aws_environment_variables"] for stage, each in written.items()}
+    assert told["staging"]["TASKS_FUNCTION"] == "bookstore-staging-tasks"
+    assert (told["staging"]["PACKAGE"], told["staging-tasks"]["PACKAGE"]) == ("a.zip", "b.zip")
 
 
 def test_a_roll_back_ships_the_package_of_before_with_its_own_variables(

@@ -46,9 +46,28 @@ def test_a_heavy_package_is_refused(pack, monkeypatch, limit, value):
         package.check(built)
 
 
-def test_an_image_library_is_refused(pack):
+def test_an_image_library_is_refused_but_what_makes_covers_in_the_package_of_tasks(pack):
     with pytest.raises(DeploymentError, match="PIL"):
         package.check(pack(PIL__Image_DOT_py=b""))
+    package.check(pack(PIL__Image_DOT_py=b"", pillow_DOT_libs__libwebp=b""), with_pictures=True)
+    with pytest.raises(DeploymentError, match="wand"):
+        package.check(pack(PIL__a=b"", pillow_DOT_libs__b=b"", wand__c=b""), with_pictures=True)
+    with pytest.raises(DeploymentError, match="cannot make covers"):
+        package.check(pack(django__core_DOT_py=b""), with_pictures=True)
+
+
+def test_what_makes_covers_is_required_for_development_and_tasks_and_nothing_else():
+    required = {
+        name: {
+            line.partition("==")[0].lower()
+            for line in (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
+            if "==" in line
+        }
+        for name in ("production", "pictures", "development")
+    }
+    assert required["pictures"] == {"pillow"}
+    assert required["pictures"] <= required["development"]
+    assert not required["pictures"] & required["production"]
 
 
 @pytest.mark.parametrize(
@@ -125,4 +144,4 @@ def test_an_unknown_stage_or_architecture_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(DeploymentError, match="holiday"):
         package.settings_of("holiday")
     with pytest.raises(DeploymentError, match="mips"):
-        package._install(tmp_path / "x", architecture="mips")
+        package._install(tmp_path / "x", "production", architecture="mips")

@@ -205,6 +205,27 @@ def test_only_the_pages_read_what_cloudfront_shows_them() -> None:
     assert readers == {"WebRole"}
 
 
+def test_pages_sign_forms_for_uploads_alone_and_the_tasks_function_alone_looks_into_them() -> None:
+    def objects(role: str, action: str) -> set[str]:
+        return {
+            resource.partition("${CoversBucket}/")[2]
+            for did, resource in rights(role)
+            if did == action and "${CoversBucket}/" in resource
+        }
+
+    assert objects("WebRole", "s3:PutObject") == {"uploads/*"}
+    assert "uploads/*" not in objects("WebRole", "s3:GetObject")
+    assert "uploads/*" in objects("TasksRole", "s3:GetObject")
+    assert objects("TasksRole", "s3:PutObject") == {"covers/*", "sitemap*.xml"}
+    assert not objects("ProjectorRole", "s3:GetObject") | objects("ProjectorRole", "s3:PutObject")
+    called = {resource for did, resource in rights("WebRole") if did == "lambda:InvokeFunction"}
+    assert {each.partition("function:")[2] for each in called} == {
+        "bookstore-${Stage}",
+        "bookstore-${Stage}:*",
+        "bookstore-${Stage}-tasks",
+    }
+
+
 def test_the_shops_own_code_cannot_touch_the_network() -> None:
     policy = templates.resources("roles")["FunctionPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     given = {

@@ -1,0 +1,171 @@
+"""Covers in the admin: a page to send one, one that shows how it comes on, and the way back to the drawing."""
+
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bookstore.dynamodb.admin import audit
+from bookstore.dynamodb.admin.models import CHANGED
+from bookstore.dynamodb.admin.options import FacadeAdmin
+from bookstore.tasks.errors import TaskNotBegunError
+from catalog import cover_names, cover_upload, services
+from catalog.errors import BookChangedError, CatalogError
+
+
+class CoverPages(FacadeAdmin):
+    """What a ``BookAdmin`` is told of covers: ``cover_shown`` for its forms, and the pages behind it."""
+
+    @admin.display(description=gettext_lazy("cover"))
+    def cover_shown(self, book: Any) -> str:
+        """Return the book's cover as a picture that leads to its page."""
+        if not book.pk or book._state.adding:  # noqa: SLF001 - how Django says that there is no such row yet
+            return _("Save the book first; it has a drawn cover until you send one.")
+        return format_html(
+            '<a class="cover-link" href="{}"><img class="cover-now" src="{}" width="80" height="120" alt=""> {}</a>',
+            self._cover_page(book.pk),
+            address_of(book),
+            _("See it large, or change it"),
+        )
+
+    class Media:
+        css = {"all": ["css/staff.css"]}
+
+    def get_urls(self) -> Any:
+        """Put the pages of a book's cover before Django's own."""
+        view = self.admin_site.admin_view
+        return [
+            path("<path:object_id>/cover/", view(self.cover_view), name="catalog_book_cover"),
+            path(
+                "<path:object_id>/cover/<slug:upload_id>/<slug:seen>/",
+                view(self.cover_upload_view),
+                name="catalog_book_cover_upload",
+            ),
+            *super().get_urls(),
+        ]
+
+    def cover_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show a book's cover, with a form that leads to the bucket; a POST goes back to the drawn one."""
+        book = self._book(request, object_id, to_change=request.method == "POST")
+        if request.method == "POST":
+            return self._to_the_drawing(request, book)
+        if not self.has_change_permission(request):
+            return self._shown(request, book)
+        upload_id = cover_upload.new_upload_id()
+        here = self._upload_page(book.pk, upload_id, cover_upload.digest_of(book.cover))
+        form = cover_upload.form(upload_id=upload_id, come_back_to=settings.PUBLIC_ORIGIN + here)
+        shown = self._shown(request, book, form=form, seen=book.version_seen())
+        # A form may lead from here, and from nowhere else, to the bucket.
+        policy: Any = settings.SECURE_CSP
+        shown._csp_config = policy | {"form-action": [*policy["form-action"], form.origin]}  # type: ignore[attr-defined]  # noqa: SLF001 - what `csp_override` sets
+        return shown
+
+    def cover_upload_view(
+        self, request: HttpRequest, object_id: str, upload_id: str, seen: str
+    ) -> HttpResponse:
+        """Take note of a file that S3 has, once; then show how its cover comes on.
+
+        S3 sends the browser here with the file's key. It is a GET that begins something: whoever
+        knows the upload's name has sent the file, and a second one begins nothing more.
+        """
+        book = self._book(request, object_id, to_change=True)
+        here = self._upload_page(book.pk, upload_id, seen)
+        upload = cover_upload.find_upload(book_id=book.pk, upload_id=upload_id)
+        key = request.POST.get("key") or request.GET.get("key") or upload.key
+        if (key and key != upload.key) or request.method == "POST":
+            if not cover_upload.is_key_of(upload_id, key):
+                messages.error(request, _("That is no file of this form. Please send it again."))
+                return HttpResponseRedirect(self._cover_page(book.pk))
+            try:
+                cover_upload.ask_for_cover(
+                    book_id=book.pk,
+                    upload_id=upload_id,
+                    key=key,
+                    seen=seen,
+                    user_id=str(request.user.pk),
+                    user_name=str(request.user),
+                )
+            except TaskNotBegunError:
+                messages.error(
+                    request, _("The picture has come, but nobody could be asked to make the cover.")
+                )
+                return self._shown(request, book, upload=upload, key=key, here=here)
+            return HttpResponseRedirect(here)
+        if request.headers.get("HX-Request") == "true":
+            return self._shown(request, book, "_cover_state.html", upload=upload, key=key, here=here)
+        return self._shown(request, book, upload=upload, key=key, here=here)
+
+    def _book(self, request: HttpRequest, object_id: str, *, to_change: bool) -> Any:
+        """Return the book of an address; 403 without the right to see or to change it, 404 where there is none."""
+        if not (self.has_change_permission(request) if to_change else self.has_view_permission(request)):
+            raise PermissionDenied
+        book = self.get_object(request, unquote(object_id))
+        if book is None:
+            raise Http404
+        return book
+
+    def _to_the_drawing(self, request: HttpRequest, book: Any) -> HttpResponse:
+        """Take a picture away, if the book is as the clerk saw it; the second time there is none."""
+        seen = request.POST.get("seen", "")
+        here = HttpResponseRedirect(self._cover_page(book.pk))
+        if not book.cover or cover_names.is_drawn(book.cover):
+            messages.info(request, _("This book has its drawn cover."))
+            return here
+        item = self._entry(request, book, CHANGED, [(_("Cover"), book.cover, _("drawn"))])
+        try:
+            services.revise_book(
+                book_id=book.pk,
+                version=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0,  # noqa: PLR2004 - digits
+                at=timezone.now(),
+                beside=partial(audit.record, item=item),
+                cover=None,
+            )
+        except (BookChangedError, CatalogError) as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, _("The picture is withdrawn: the book has its drawn cover again."))
+        return here
+
+    def _shown(
+        self, request: HttpRequest, book: Any, template: str = "cover.html", **more: Any
+    ) -> TemplateResponse:
+        request.current_app = self.admin_site.name  # as Django's own views do
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Cover of %(book)s") % {"book": book},
+            "subtitle": None,
+            "opts": self.opts,
+            "book": book,
+            "cover_address": address_of(book),
+            "has_picture": bool(book.cover) and not cover_names.is_drawn(book.cover),
+            "cover_page": self._cover_page(book.pk),
+            **more,
+        }
+        return TemplateResponse(request, f"admin/catalog/book/{template}", context)
+
+    def _cover_page(self, key: str) -> str:
+        return reverse("admin:catalog_book_cover", args=[quote(key)], current_app=self.admin_site.name)
+
+    def _upload_page(self, key: str, upload_id: str, seen: str) -> str:
+        return reverse(
+            "admin:catalog_book_cover_upload",
+            args=[quote(key), upload_id, seen],
+            current_app=self.admin_site.name,
+        )
+
+
+def address_of(book: Any) -> str:
+    """Return where a row's cover is: in the bucket, or drawn on demand by the shop."""
+    if book.cover:
+        return cover_names.address_of(book.cover)
+    return reverse("catalog:cover", args=[book.pk])
