@@ -1,4 +1,4 @@
-# Every verb is one line that calls one program; continuous integration calls the same ones.
+# Every verb is a line or two that call a program; continuous integration calls the same ones.
 .DEFAULT_GOAL := help
 .PHONY: help run test test-unit test-integration test-browser test-run test-engines test-deploy deploy undeploy task first-owner lint format reset requirements bench
 .SUFFIXES:

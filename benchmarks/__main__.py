@@ -385,7 +385,7 @@ def main() -> int:
         rows = pages(SAMPLE, "classic-fiction", "bk-1001", "winter", wire)
         import_generated(report)
         call_command("rebuild_search", verbosity=0)
-        rows += pages(SAMPLE + BOOKS, "classic-fiction", "bk-1001", "winter", wire)
+        rows += pages(SAMPLE + BOOKS, "shelf-3", "bk-1001", "winter", wire)
         compare(rows, report)
     finally:
         for store in running:

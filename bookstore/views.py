@@ -62,6 +62,7 @@ def visitor(request: HttpRequest) -> HttpResponse:
         "user": request.user,
         "copies": count_copies(owner_of(request)),
         "next": _page_shown(request),
+        "staff_path": settings.ADMIN_PATH,  # not reversed: no page of the shop knows the admin's addresses
     }
     return render(request, "includes/visitor.html", context)
 

@@ -42,6 +42,14 @@ IN_STOCK = "in_stock"
 LOW = "low"
 SOLD_OUT = "sold_out"
 
+LOW_STOCK = 5  # copies: so few are worth a word on the page
+
+
+def availability_of(stock: int) -> str:
+    """Return what so many copies are called: ``IN_STOCK``, ``LOW`` or ``SOLD_OUT``."""
+    return SOLD_OUT if stock <= 0 else LOW if stock <= LOW_STOCK else IN_STOCK
+
+
 # Below this many readers' ratings the stars are called our booksellers'.
 ENOUGH_READERS = 3
 
@@ -188,7 +196,7 @@ class Book(Table):
 
     @property
     def in_stock(self) -> bool:
-        """Whether there is a copy to buy, as far as the last projection knew."""
+        """Whether there is a copy to buy; of a book from an index, as far as the last projection knew."""
         return self.is_sold and self.availability != SOLD_OUT
 
     @property

@@ -20,7 +20,7 @@ from bookstore.streams.records import plain_image
 from catalog import patience
 from catalog.errors import AuthorNotFoundError, BookNotFoundError, CategoryNotFoundError
 from catalog.models import Book as Book  # noqa: PLC0414 -- what the rooms above call a book
-from catalog.models import ByTitle, Category, Contribution, Review
+from catalog.models import ByTitle, Category, Contribution, Review, availability_of
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ def books_in_category(*, slug: str, sort: str = "title", after: str = "", before
 
 
 def get_book(book_id: str, *, withdrawn: bool = False) -> Book:
-    """Return one book: one GetItem.
+    """Return one book, with the availability that its copies have at this moment: one GetItem.
 
     Raises ``BookNotFoundError``, also for a book withdrawn from sale unless that is asked for.
     """
@@ -173,17 +173,24 @@ def get_book(book_id: str, *, withdrawn: bool = False) -> Book:
         raise BookNotFoundError(book_id) from None
     if not (book.is_sold or withdrawn):
         raise BookNotFoundError(book_id)
+    return _as_its_copies_say(book)
+
+
+def _as_its_copies_say(book: Book) -> Book:
+    """Correct ``availability``, which follows a sale through the stream, where the copies themselves were read."""
+    book.availability = availability_of(int(book.stock))
     return book
 
 
 def books_by_id(ids: Iterable[str]) -> dict[str, Book]:
     """Return the books with these ids, at most 100, in the order asked for: one BatchGetItem.
 
+    Each has the availability that its copies have at this moment.
     What does not exist is left out; what is withdrawn is there: look at ``is_sold``. Keys that
     DynamoDB left for later are asked for again, a few times. Raises ``ValueError`` for more ids.
     """
     wanted = list(dict.fromkeys(book_id for book_id in ids if book_id))
-    found = {book.id: book for book in (Book.from_raw_data(raw) for raw in _batch(wanted))}
+    found = {book.id: _as_its_copies_say(book) for book in map(Book.from_raw_data, _batch(wanted))}
     return {book_id: found[book_id] for book_id in wanted if book_id in found}
 
 

@@ -45,10 +45,9 @@ from catalog.errors import (
     BookNotFoundError,
     DuplicateIsbnError,
 )
-from catalog.models import IN_STOCK, LOW, SOLD_OUT, Book, Category, Contribution, Review, Unique
+from catalog.models import Book, Category, Contribution, Review, Unique, availability_of
 from catalog.selectors import count_listed, forget_categories
 
-LOW_STOCK = 5  # copies: so few are worth a word on the page
 MOST_STARS = 5
 
 # Our booksellers' rating counts as much as this many readers' ratings. Until five readers have
@@ -79,7 +78,7 @@ def derive(*, stock: int, prior_rating: Decimal | None, rating_sum: int, rating_
 
     The rating is the Bayesian mean: our booksellers' rating counts as ``PRIOR_WEIGHT`` readers.
     """
-    availability = SOLD_OUT if stock <= 0 else LOW if stock <= LOW_STOCK else IN_STOCK
+    availability = availability_of(stock)
     if prior_rating is None and not rating_count:
         return Derived(availability, Decimal("0.00"))
     prior = NEUTRAL_RATING if prior_rating is None else prior_rating

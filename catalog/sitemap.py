@@ -1,4 +1,4 @@
-"""The sitemap: every public page, once, by its canonical address (https://www.sitemaps.org/protocol.html).
+"""The sitemap: every page that search engines may show, once, by its canonical address (https://www.sitemaps.org/protocol.html).
 
 It is built into the bucket, since no request could afford to read the whole catalogue.
 """
@@ -20,6 +20,7 @@ from catalog.selectors import author_slugs, book_images
 
 ADDRESSES_A_FILE = 50_000  # the protocol's limit
 NAME = "sitemap.xml"
+LISTS = ("home", "catalog:categories", "leaderboard:bestsellers", "leaderboard:top-rated")
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _XMLNS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
@@ -60,7 +61,8 @@ def build() -> Built:
 
 
 def _entries() -> Iterator[str]:
-    yield from (_entry(reverse("home")), _entry(reverse("catalog:categories")))
+    for name in LISTS:
+        yield _entry(reverse(name))
     for category in Category.query(Category.PARTITION):
         yield _entry(reverse("catalog:category", args=[category.slug]))
     for slug in author_slugs():

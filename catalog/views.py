@@ -61,6 +61,8 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
     except (CategoryNotFoundError, BadCursorError) as error:
         raise Http404(slug) from error
     path = reverse("catalog:category", args=[slug])
+    if not page.items and (after or before):
+        return redirect(_category_link(path, sort))  # what stood there was sold or moved since
     sorts = [(name, SORT_NAMES[name], _category_link(path, name)) for name in SORT_NAMES]
     # Pages further on, in the order of titles, are pages of their own; every other is a view of these.
     canonical = _category_link(path, "title", after=after if sort == "title" else "")
@@ -214,7 +216,8 @@ def _narrowings(form: SearchForm, results: SearchResults) -> list[tuple[str, str
             facet.count,
             facet.is_chosen,
         )
-        for facet in results.facets.categories[:SUBJECTS_SHOWN]
+        for number, facet in enumerate(results.facets.categories)
+        if number < SUBJECTS_SHOWN or facet.is_chosen
     ]
     prices = [
         Choice(

@@ -24,12 +24,11 @@ def bestsellers(request: HttpRequest) -> HttpResponse:
     if period not in selectors.PERIODS:
         raise Http404(period)
     ranked = selectors.bestsellers(period=period, limit=TOP, today=timezone.localdate())
-    periods = [(key, PERIOD_NAMES[key]) for key in selectors.PERIODS if key in PERIOD_NAMES]
     context = {
         "ranked": ranked,
         "period": period,
-        "period_name": PERIOD_NAMES.get(period, period),
-        "periods": periods,
+        "period_name": PERIOD_NAMES[period],
+        "periods": [(key, PERIOD_NAMES[key]) for key in selectors.PERIODS],
     }
     return render(request, "leaderboard/bestsellers.html", context)
 

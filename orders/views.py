@@ -24,7 +24,7 @@ from bookstore.logs import note_order
 from bookstore.typesetting import money
 from cart.errors import CartError
 from cart.selectors import MOST_TITLES, Cart, cart_of
-from catalog.errors import CatalogError
+from catalog.errors import CatalogError, NotBoughtError
 from catalog.selectors import review_of
 from catalog.services import MOST_STARS
 from orders import payments, selectors, services
@@ -368,6 +368,9 @@ def rate(request: HttpRequest, order_id: str, book_id: str) -> HttpResponse:
     if line is None:
         raise Http404(book_id)
     if request.method != "POST":
+        if not selectors.holds(bought, book_id):
+            messages.error(request, str(NotBoughtError()))
+            return _see_order(order_id)
         return _rating_page(request, bought, line, review_of(book_id, bought.customer_id))
     form = RatingForm(request.POST)
     if not form.is_valid():

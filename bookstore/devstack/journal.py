@@ -73,7 +73,7 @@ def loss(before: Entry, now: Mapping[str, int]) -> str:
     return (
         f"The shop was not stopped properly ({when}), and the local AWS saves only when it stops."
         f" Lost: {_listed(told)}, with what else was changed since the last proper stop."
-        " The sample catalogue, its orders and the two accounts are loaded again."
+        " The sample catalogue, its orders and the accounts are loaded again."
     )
 
 

@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -235,8 +234,3 @@ def answers_tcp(port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def python() -> str:
-    """Return the interpreter that runs the shop."""
-    return sys.executable

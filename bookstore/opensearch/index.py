@@ -99,7 +99,7 @@ class Index:
             self._create(self._first, alias=self.alias)
 
     def forget_everything(self) -> None:
-        """Delete the index and whatever a rebuild left; for tests and ``make reset``.
+        """Delete the index and whatever a rebuild left; for tests.
 
         Raises ``aws.NotLocalError`` where the search engine is not on this machine.
         """

@@ -109,6 +109,11 @@ class SearchQuery:
         object.__setattr__(self, "price_band", self.price_band if self.price_band in _BANDS else "")
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether a category or a price was chosen."""
+        return bool(self.category or self.price_band)
+
+    @property
     def band(self) -> PriceBand | None:
         """The price band, if one was chosen."""
         return _BANDS.get(self.price_band)
@@ -362,12 +367,13 @@ def _telling(words: str) -> str:
 
 def _facets(query: SearchQuery, counted: Mapping[str, Any]) -> Facets:
     bands = {bucket["key"]: int(bucket["doc_count"]) for bucket in _buckets(counted["prices"])}
+    slugs = {bucket["key"]: int(bucket["doc_count"]) for bucket in _buckets(counted["categories"])}
+    if query.category:
+        slugs.setdefault(query.category, 0)  # to be taken back
     return Facets(
         categories=tuple(
-            CategoryFacet(bucket["key"], int(bucket["doc_count"]), bucket["key"] == query.category)
-            for bucket in sorted(
-                _buckets(counted["categories"]), key=lambda bucket: (-bucket["doc_count"], bucket["key"])
-            )
+            CategoryFacet(slug, slugs[slug], slug == query.category)
+            for slug in sorted(slugs, key=lambda slug: (-slugs[slug], slug))
         ),
         prices=tuple(
             PriceFacet(band, bands.get(band.slug, 0), band.slug == query.price_band) for band in PRICE_BANDS

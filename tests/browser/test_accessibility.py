@@ -2,11 +2,20 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
-from playwright.sync_api import Browser, Page, expect
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.test import RequestFactory
+from django.views.defaults import permission_denied
+from playwright.sync_api import Browser, Page, Route, expect
 
+from bookstore.middleware import unavailable
+from bookstore.views import broken
 from tests.browser.conftest import DESK, PHONE, Watched, fill_address, pay, sign_in
 
 PUBLIC_PAGES = [
@@ -128,6 +137,65 @@ def test_axe_finds_nothing_on_a_checkout_with_mistakes(signed_in: Page) -> None:
     signed_in.get_by_role("button", name=re.compile("Order and pay")).click()
     expect(signed_in.get_by_text("Please look at the marked fields.")).to_be_visible()
     assert complaints_about(signed_in) == ""
+
+
+def refused(request: HttpRequest) -> HttpResponse:
+    return permission_denied(request, PermissionDenied())
+
+
+def search_away(request: HttpRequest) -> HttpResponse:
+    return render(request, "catalog/search_unavailable.html", {"categories": ()}, status=503)
+
+
+def no_orders_taken(request: HttpRequest) -> HttpResponse:
+    return render(request, "orders/no_orders.html", {"refusal": "Orders cannot be taken yet."})
+
+
+def no_orders_yet(request: HttpRequest) -> HttpResponse:
+    return render(request, "orders/orders.html", {"orders": []})
+
+
+def fulfil(route: Route, *, answer: dict[str, Any]) -> None:
+    route.fulfill(**answer)
+
+
+RARE_PAGES = (refused, broken, lambda request: unavailable(request, TimeoutError("no store")))
+RARE_PAGES += (search_away, no_orders_taken, no_orders_yet)
+
+
+def test_axe_finds_nothing_on_pages_that_few_ever_see(page: Page) -> None:
+    found = ""
+    for view in RARE_PAGES:
+        response = view(RequestFactory().get("/"))
+        answer = {"status": response.status_code, "headers": dict(response.headers), "body": response.content}
+        page.route("/rare/", partial(fulfil, answer=answer))
+        page.goto("/rare/")
+        expect(page.locator("h1")).to_be_visible()
+        found += complaints_about(page)
+        page.unroute("/rare/")
+    assert found == ""
+
+
+def test_axe_finds_nothing_on_the_way_of_an_order_that_is_not_paid(signed_in: Page) -> None:
+    signed_in.goto("/account/")
+    signed_in.get_by_role("link", name="Change").first.click()
+    found = complaints_about(signed_in)
+    signed_in.goto("/books/bk-1002/")
+    signed_in.get_by_role("button", name="Add to cart").click()
+    expect(signed_in.get_by_text("in your cart").first).to_be_visible()
+    signed_in.goto("/checkout/")
+    signed_in.get_by_role("button", name=re.compile("Order and pay")).click()
+    expect(signed_in.locator("[name=card_number]")).to_be_visible()
+    found += complaints_about(signed_in)
+    signed_in.goto("/orders/")
+    signed_in.locator("main a[href^='/orders/0']").first.click()
+    expect(signed_in.get_by_text("not paid yet")).to_be_visible()
+    found += complaints_about(signed_in)
+    signed_in.get_by_role("button", name="Cancel this order").click()
+    signed_in.goto("/cart/")
+    signed_in.get_by_role("button", name="Remove").first.click()
+    found += complaints_about(signed_in)
+    assert found == ""
 
 
 def test_suggestions_come_while_typing_and_axe_finds_nothing_on_them(page: Page) -> None:

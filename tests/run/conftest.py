@@ -170,7 +170,7 @@ class LocalShop:
         return subprocess.run(
             command,
             cwd=self.clone,
-            env=self.environment(ENV_FILE=str(self.folder / "env")),
+            env=self.environment(),
             capture_output=True,
             text=True,
             check=False,

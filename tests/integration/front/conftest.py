@@ -43,6 +43,11 @@ class Shop:
         """Return every address of the URLconf."""
         return list(self._walk(get_resolver().url_patterns, "/", ""))
 
+    def staff_addresses(self) -> list[Address]:
+        """Return every address of the admin, but for the last that takes what no other does."""
+        found = self._walk(get_resolver(settings.ADMIN_URLCONF).url_patterns, "/", "")
+        return [each for each in found if each.name.startswith("admin:") and "(" not in each.path]
+
     def path(self, name: str) -> str:
         return next(each.path for each in self.addresses() if each.name == name)
 

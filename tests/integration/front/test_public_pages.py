@@ -127,6 +127,12 @@ def test_the_private_fragment_knows_the_reader(shop, reader, stranger):
     assert "/oidc/authenticate/" in stranger.get("/visitor/").content.decode()
 
 
+def test_staff_are_led_to_the_admin_and_customers_are_not(shop, reader, sign_in):
+    staff = sign_in(customer_id="c-staff", groups=("staff",))
+    assert '<a href="/admin/">Staff</a>' in staff.get("/visitor/").content.decode()
+    assert "/admin/" not in reader.get("/visitor/").content.decode()
+
+
 def test_a_session_cookie_that_is_nobodys_is_removed_on_a_private_page(shop):
     browser = with_session("k" * 32)
     response = browser.get("/account/")

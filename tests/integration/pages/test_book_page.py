@@ -4,8 +4,20 @@ import json
 import re
 from xml.dom import minidom
 
+import pytest
+
+from bookstore.dynamodb.tables import transaction
 from catalog import services
 from tests import factories
+
+
+@pytest.fixture
+def indexed_last(stock, index):
+    """A book whose last copy was sold a moment ago: the table's copies say so, and nothing else yet."""
+    index()
+    with transaction() as write:
+        services.take_copies(write, book_id=stock.last_copy.id, copies=1, price=stock.last_copy.price)
+    return stock.last_copy
 
 
 def data_of(page: str) -> list[dict]:
@@ -52,6 +64,15 @@ def test_a_sold_out_book_offers_no_form(stock, client):
 
 def test_the_last_copy_is_announced(stock, client):
     assert "Only one copy left" in client.get(stock.last_copy.get_absolute_url()).content.decode()
+
+
+def test_the_page_counts_the_copies_themselves_before_the_stream_has_told_of_a_sale(indexed_last, client):
+    path, title = indexed_last.get_absolute_url(), indexed_last.title
+    page = client.get(path).content.decode()
+    assert "Sold out" in page
+    assert 'action="/cart/add/"' not in page
+    assert book_data(client, path)["offers"]["availability"] == "https://schema.org/OutOfStock"
+    assert "Sold out" in client.get("/search/", {"q": title}).content.decode()
 
 
 def test_a_withdrawn_book_is_gone_but_its_cover_stays_for_past_orders(stock, client, now):

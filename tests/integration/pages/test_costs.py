@@ -1,6 +1,9 @@
 """What a page costs does not depend on how much there is. And it stays small."""
 
+from datetime import UTC, date, datetime
+
 import pytest
+from django.utils import timezone
 
 from catalog import services
 from leaderboard import counting, ranking
@@ -26,7 +29,7 @@ BUDGETS = {
     "/search/?q=hasluck&price=under-8": 2,
     "/search/?q=xylophone": 2,
     "/search/suggest/?q=emm": 1,
-    "/books/b-emma/emma/": 3,
+    "/books/b-emma/emma/": 3,  # rated: its reviews are read
     "/books/b-emma/cover.svg": 1,
     "/authors/paul-n-hasluck/": 3,
     "/bestsellers/": 2,
@@ -41,6 +44,7 @@ BUDGETS = {
 
 @pytest.fixture
 def everything(stock, full_shelf, index, now):
+    services.rate_book(book_id="b-emma", customer_id="c-9", order_id="o-1", stars=5, at=now)
     index()
     ranking.count_sale(counting.Sale(order_id="o-1", version=1, day=now.date(), copies={"b-emma": 3}))
 
@@ -48,6 +52,14 @@ def everything(stock, full_shelf, index, now):
 def test_every_page_stays_within_its_budget(everything, client, wire):
     costs = {path: visit(client, path, wire)[0].total for path in BUDGETS}
     assert {path: cost for path, cost in costs.items() if cost > BUDGETS[path]} == {}
+
+
+def test_home_in_a_young_year_asks_for_last_years_books_too(stock, client, wire, monkeypatch, now):
+    ranking.count_sale(counting.Sale(order_id="o-1", version=1, day=now.date(), copies={"b-emma": 3}))
+    monkeypatch.setattr(timezone, "localdate", lambda: date(datetime.now(UTC).year + 1, 1, 2))
+    calls, response = visit(client, "/", wire)
+    assert calls.total == BUDGETS["/"] == 4
+    assert "New on the shelves" in response.content.decode()
 
 
 def test_the_fragment_costs_session_and_cart(stock, sign_in, wire):

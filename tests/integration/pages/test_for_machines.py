@@ -28,6 +28,8 @@ def test_before_the_map_is_built_there_is_a_short_one(stock, client):
     assert addresses(client.get("/sitemap.xml")) == [
         "http://localhost:8000/",
         "http://localhost:8000/categories/",
+        "http://localhost:8000/bestsellers/",
+        "http://localhost:8000/top-rated/",
         "http://localhost:8000/categories/fiction/",
         "http://localhost:8000/categories/woodwork/",
     ]

@@ -62,6 +62,16 @@ def test_facets_are_links_that_narrow_and_widen(all_indexed, client):
     assert 'href="/search/?q=hasluck" rel="nofollow">All</a>' in narrowed.content.decode()
 
 
+def test_narrowed_to_nothing_the_choices_can_be_taken_back(indexed, client):
+    for choice in ("category=woodwork", "price=under-8", "category=woodwork&price=under-8", "category=gone"):
+        page = client.get(f"/search/?q=emma&{choice}").content.decode()
+        assert "Take one of the choices back" in page, choice
+        assert "Nothing found" not in page, choice
+        chosen = re.findall(r'<a href="([^"]+)"[^>]* aria-current="true">', page)
+        assert chosen, choice
+        assert 'href="/search/?q=emma' in page, choice
+
+
 def test_prices_are_todays_not_the_indexs(indexed, client, now):
     services.revise_book(book_id="b-emma", version=1, price="9.99", at=now)
     assert "£9.99" in client.get("/search/?q=emma").content.decode()

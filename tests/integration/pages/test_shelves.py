@@ -2,7 +2,7 @@
 
 import re
 
-from catalog import selectors
+from catalog import selectors, services
 from leaderboard import counting, ranking
 from tests import factories
 
@@ -78,6 +78,15 @@ def test_previous_leads_back_to_the_same_books(full_shelf, client):
     back = page_of(client, neighbour(second, "prev"))
     assert books_on(back) == books_on(first)
     assert books_on(second) != books_on(first)
+
+
+def test_a_page_whose_books_are_gone_leads_to_the_first(full_shelf, client, now):
+    after = neighbour(page_of(client, "/categories/woodwork/"), "next").replace("&amp;", "&")
+    for number in range(24, 50):
+        services.withdraw_book(book_id=f"b-wood-{number:02}", at=now)
+    response = client.get(after)
+    assert response.status_code == 302
+    assert response.headers["Location"] == "/categories/woodwork/"
 
 
 def test_the_order_is_chosen_by_links(full_shelf, client):

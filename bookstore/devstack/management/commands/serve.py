@@ -1,7 +1,10 @@
 """Serve the local shop."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import quote
 
+from django.conf import settings
 from django.contrib.staticfiles.management.commands.runserver import Command as RunServer
 from django.core.management.base import CommandParser
 from django.core.servers.basehttp import WSGIServer
@@ -13,6 +16,24 @@ from bookstore.devstack.stores import LOOPBACK
 
 class _Server(WSGIServer):
     request_queue_size = 128  # connections that wait; socketserver's 5 turns a small rush away
+
+
+type App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def at_one_address(app: App) -> App:
+    """Send whoever opens a page at 127.0.0.1 on to localhost: browsers keep the two's cookies apart."""
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        wants_a_page = environ["REQUEST_METHOD"] == "GET" and "text/html" in environ.get("HTTP_ACCEPT", "")
+        if not wants_a_page or environ.get("HTTP_HOST", "").partition(":")[0] != LOOPBACK:
+            return app(environ, start_response)
+        path = quote(environ["PATH_INFO"].encode("latin-1"))  # PEP 3333: bytes as Latin-1
+        query = f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else ""
+        start_response("302 Found", [("Location", f"{settings.PUBLIC_ORIGIN}{path}{query}")])
+        return []
+
+    return answer
 
 
 class Command(LocalCommand, RunServer):
@@ -33,7 +54,7 @@ class Command(LocalCommand, RunServer):
 
     def get_handler(self, *args: Any, **options: Any) -> Any:
         """Return what answers requests, behind the compression that CloudFront gives the deployed shop."""
-        return compressed(super().get_handler(*args, **options))
+        return at_one_address(compressed(super().get_handler(*args, **options)))
 
     def check_migrations(self) -> None:
         """There are none."""
