@@ -55,6 +55,17 @@ def test_style_sheets_and_covers_come_from_their_buckets(rehearsal: Rehearsal) -
     assert "sandbox" in picture.headers["content-security-policy"]
 
 
+def test_every_public_page_has_its_address_at_the_edge(rehearsal: Rehearsal) -> None:
+    pages = {"/", "/categories/", "/categories/plays/?sort=price", "/authors/william-shakespeare/"}
+    pages |= {"/search/?q=macbeth", "/search/suggest/?q=mac", "/bestsellers/?period=week", "/top-rated/"}
+    pages |= {"/sitemap.xml", "/robots.txt", "/healthz", "/cart/"}
+    assert {path: status for path in pages if (status := rehearsal.get(path).status) != HTTPStatus.OK} == {}
+    for path in ("/no-such-page/", "/categories/no-such-shelf/", "/books/no-such-book/"):
+        answer = rehearsal.get(path)
+        assert answer.status == HTTPStatus.NOT_FOUND, path
+        assert "We have looked on every shelf" in answer.text, path
+
+
 def copies_sold(page: Page, origin: str, title: str) -> int:
     page.goto(f"{origin}/bestsellers/")
     row = page.get_by_role("main").get_by_role("listitem").filter(has_text=title)
