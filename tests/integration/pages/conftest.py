@@ -84,7 +84,7 @@ def index(stock: Stock) -> Callable[[], None]:
 
     def put_all() -> None:
         for images in selectors.book_images():
-            search.write([search.entry_of(image) for image in images])
+            search.BOOKS.write([search.entry_of(image) for image in images])
         search.refresh()
 
     return put_all
