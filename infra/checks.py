@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, UnknownServiceError
 
-from infra import functions, sizes, templates
+from infra import functions, package, sizes, templates
 from infra.errors import DeploymentError
 from infra.place import EDGE_REGION, Place, code_of, say, sentence
 from infra.stacks import Stacks
@@ -39,7 +39,11 @@ def before_deploying(place: Place, chosen: Mapping[str, str]) -> None:
     check_names_of_parameters(chosen)
     wrong = services_missing(place)
     if not wrong:
-        wrong = [*names_taken(place), *([] if place.is_local else quotas_too_small(place))]
+        wrong = [
+            *names_taken(place),
+            *machines_changed(place),
+            *([] if place.is_local else quotas_too_small(place)),
+        ]
     if wrong:
         raise DeploymentError("\n".join(wrong))
 
@@ -121,6 +125,21 @@ def _tables(place: Place) -> list[str]:
         if resource["Type"] == "AWS::DynamoDB::Table"
     ]
     return [name.replace("${Stage}", place.stage) for name in names]
+
+
+def machines_changed(place: Place) -> list[str]:
+    """Tell of functions that run on another kind of machine than is wanted, which Zappa changes for new ones alone."""
+    said = []
+    for kind in functions.KINDS:
+        wanted = package.settings_of(functions.zappa_stage(place, kind))["architecture"]
+        found = functions.describe(place, kind)
+        runs_on = found["Configuration"].get("Architectures", ["x86_64"]) if found else [wanted]
+        if runs_on != [wanted]:
+            said.append(
+                f"{functions.name_of(place, kind)} runs on {runs_on[0]}, and zappa_settings.json says {wanted}: a function"
+                f" keeps its machine for life, so run `make undeploy STAGE={place.stage}` first, which leaves the data."
+            )
+    return said
 
 
 def quotas_too_small(place: Place) -> list[str]:

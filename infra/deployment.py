@@ -61,14 +61,15 @@ class Deployment:
             count = static_files.upload(place, self._known["StaticBucket"], built.static)
             say(f"  {count} new files; those of earlier versions stay")
         bucket = self._known["PackagesBucket"]
-        before = functions.versions(place)
-        functions.keep_package(place, bucket, before)
+        good = functions.good_versions(place, bucket)
+        functions.keep_package(place, bucket, good)
         own = {"tasks": built.for_tasks.path} if built.for_tasks else {}
         keys = {kind: functions.upload(place, bucket, own.get(kind, built.path)) for kind in functions.KINDS}
         try:
-            self._switch(keys, before)
+            self._switch(keys, functions.versions(place))
         except (DeploymentError, *TROUBLE) as error:
-            raise self._rolled_back(before, error) from error
+            raise self._rolled_back(good, error) from error
+        functions.remember_good(place, bucket)
         return self._known["Origin"]
 
     def _switch(self, packages: Mapping[str, str], before: Mapping[str, functions.Version]) -> None:
@@ -94,13 +95,14 @@ class Deployment:
                     )
                 )
             functions.ship(place, "", settings, f"{bucket}/{packages['']}")
+            functions.let_tasks_go_on(place)
             say(f"  {', '.join(functions.name_of(place, kind) for kind in functions.KINDS)}")
             functions.check_callers(place)
         with _step("Edge, with the API behind it"):
             # After the functions, which take the secret of before as well where it was changed.
             self._edge(secret=self._version_of(self._known["EdgeSecretArn"]))
         with _step("Streams, schedules, alarms"):
-            self._deploy("site")
+            self._deploy("site", functions.streams(place))
             functions.check_mappings(place)
         with _step("Search index"):
             self._search_index()
@@ -113,17 +115,17 @@ class Deployment:
         kept = {name: earlier[name] for name in functions.CHOICES if name in earlier}
         return kept | Stacks(self._place).parameters(self._place.stack("sign-in")) | dict(self._chosen)
 
-    def _rolled_back(self, before: Mapping[str, functions.Version], error: Exception) -> DeploymentError:
-        """Bring the functions back; return what to tell."""
+    def _rolled_back(self, good: Mapping[str, functions.Version], error: Exception) -> DeploymentError:
+        """Bring the functions back to what last passed its smoke test; return what to tell."""
         say(f"Something is wrong: {error}")
-        if not before:
+        if not good:
             return DeploymentError(
-                f"{error}\nThis was the shop's first deployment, so there is no version before to go back to. What was"
-                " made stays, and costs; run the same command again when the cause is mended, or `make undeploy`."
+                f"{error}\nThis shop was not open yet, so there is no version before to go back to. What was made stays,"
+                " and costs; run the same command again when the cause is mended, or `make undeploy`."
             )
         say("Going back to the version before …")
         try:
-            changed = functions.roll_back(self._place, self._known, before)
+            changed = functions.roll_back(self._place, self._known, good)
         except (DeploymentError, *TROUBLE) as worse:
             return DeploymentError(f"{error}\nAnd the version before could not be brought back: {worse}")
         if not changed:
@@ -206,6 +208,8 @@ def undeploy(place: Place) -> list[str]:
             if not Stacks(place, region).delete(place.stack(name)):
                 say("  it is not there")
     with _step("Removing the functions and their API"):
+        if bucket := Stacks(place).outputs(place.stack("data")).get("PackagesBucket"):
+            functions.forget_good(place, bucket)
         for kind in functions.KINDS:
             functions.remove(place, kind)
     with _step(f"Removing {place.stack('roles')}"):

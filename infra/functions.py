@@ -1,6 +1,7 @@
 """The three Lambda functions and the API before the first of them, as Zappa makes and changes them."""
 
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -8,8 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from infra.stacks import Stacks
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".deploy"  # what a deployment writes down; not part of the repository
 KINDS = ("", "projector", "tasks")  # of functions, as their names end; the first is the web function's
+GOOD_VERSIONS = "deployed/good.json"  # in the bucket of packages: what passed its smoke test last
 SNAPSHOTS = "snapstart"  # the alias through which the API calls a function that starts from a snapshot
 ZAPPA_SECONDS = 15 * 60
 LAST_LINES = 12  # of what Zappa said, shown when it fails
@@ -193,14 +195,51 @@ def _version(configuration: Mapping[str, Any]) -> Version:
     )
 
 
-def keep_package(place: Place, bucket: str, before: Mapping[str, Version]) -> None:
-    """See to it that the bucket holds what runs now, which it may have let go after its time."""
-    s3 = place.client("s3")
-    for kind, version in before.items():
-        if version.package and not _is_there(place, bucket, version.package):
-            found = describe(place, kind)
-            with urllib.request.urlopen((found or {})["Code"]["Location"], timeout=60) as code:  # noqa: S310 - AWS's own address
-                s3.put_object(Bucket=bucket, Key=version.package, Body=code.read())
+def good_versions(place: Place, bucket: str) -> dict[str, Version]:
+    """Return the functions as they were when they last passed their smoke test, by kind; none before the first time.
+
+    What runs now may be another version, that nobody has taken back: whoever shipped it was killed.
+    """
+    try:
+        kept = place.client("s3").get_object(Bucket=bucket, Key=GOOD_VERSIONS)["Body"].read()
+    except ClientError as error:
+        if code_of(error) in {"NoSuchKey", "NoSuchBucket"}:
+            return {}
+        raise
+    return {kind: Version(**version) for kind, version in json.loads(kept).items()}
+
+
+def remember_good(place: Place, bucket: str) -> None:
+    """Write down what runs now as what a later deployment may go back to: names and addresses, no secret."""
+    now = {kind: asdict(version) for kind, version in versions(place).items()}
+    place.client("s3").put_object(Bucket=bucket, Key=GOOD_VERSIONS, Body=json.dumps(now, indent=2).encode())
+
+
+def forget_good(place: Place, bucket: str) -> None:
+    """Forget what was good: the shop is closed, and opens again under another address."""
+    place.client("s3").delete_object(Bucket=bucket, Key=GOOD_VERSIONS)
+
+
+def keep_package(place: Place, bucket: str, good: Mapping[str, Version]) -> None:
+    """See to it that the bucket holds what a roll-back ships, which it may have let go after its time.
+
+    A function that runs it has it still. Raises ``DeploymentError`` when it cannot be fetched.
+    """
+    for kind, version in good.items():
+        if not version.package or _is_there(place, bucket, version.package):
+            continue
+        found = describe(place, kind)
+        if not found or _version(found["Configuration"]).package != version.package:
+            continue  # what runs is another version, and this one's package is gone: a roll-back says so
+        try:
+            with urllib.request.urlopen(found["Code"]["Location"], timeout=60) as answer:  # noqa: S310 - AWS's own address
+                code = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise DeploymentError(
+                f"The package that {version.name} runs cannot be fetched ({error}), so there would be no way back: run"
+                " the same command again."
+            ) from error
+        place.client("s3").put_object(Bucket=bucket, Key=version.package, Body=code)
 
 
 def _is_there(place: Place, bucket: str, key: str) -> bool:
@@ -217,7 +256,7 @@ def upload(place: Place, bucket: str, package: Path) -> str:
     """Put a package into the bucket under its digest, unless it is there; return its key."""
     key = f"packages/{hashlib.sha256(package.read_bytes()).hexdigest()[:24]}.zip"
     if not _is_there(place, bucket, key):
-        place.client("s3").upload_file(str(package), bucket, key)
+        place.upload(package, bucket, key)
     return key
 
 
@@ -262,26 +301,51 @@ def _settled(place: Place, kind: str) -> None:
         ) from error
 
 
-def roll_back(place: Place, outputs: Mapping[str, str], before: Mapping[str, Version]) -> list[str]:
+def roll_back(place: Place, outputs: Mapping[str, str], good: Mapping[str, Version]) -> list[str]:
     """Bring code and variables of the functions back to what they were; return the names of those that had changed.
 
     It ships the package from before: `zappa rollback` would put the old code under the new
-    variables. A function that was not there before stays.
+    variables. A function that was not there before stays. Raises ``DeploymentError``.
     """
-    settings = write_settings(place, outputs, {kind: version.environment for kind, version in before.items()})
+    settings = write_settings(place, outputs, {kind: version.environment for kind, version in good.items()})
     changed = []
-    for kind, version in before.items():
+    for kind, version in good.items():
         found = describe(place, kind)
         now = _version(found["Configuration"]) if found else None
         if now == version:
             continue
-        if not version.package:
+        if not version.package or not _is_there(place, outputs["PackagesBucket"], version.package):
             raise DeploymentError(
-                f"{version.name} was not made by this program: deploy the commit before instead."
+                f"The package that {version.name} ran before is not in the bucket any more: deploy the commit before"
+                " instead."
             )
+        if now:
+            _take_away(place, kind, now, now.environment.keys() - version.environment.keys())
         ship(place, kind, settings, f"s3://{outputs['PackagesBucket']}/{version.package}")
         changed.append(version.name)
     return changed
+
+
+def _take_away(place: Place, kind: str, now: Version, names: Collection[str]) -> None:
+    """Remove variables that a version brought along, before Zappa adds its own to what it finds there."""
+    if not names:
+        return
+    left = {name: value for name, value in now.environment.items() if name not in names}
+    _settled(place, kind)
+    place.client("lambda").update_function_configuration(
+        FunctionName=now.name, Environment={"Variables": left}
+    )
+
+
+def let_tasks_go_on(place: Place) -> None:
+    """Let the tasks function call itself more often than Lambda takes for a slip.
+
+    Lambda ends what has called itself some sixteen times in a row; long work may take as many
+    pieces as ``bookstore.tasks.services.MOST_PIECES``, which is its own end to a loop.
+    """
+    place.client("lambda").put_function_recursion_config(
+        FunctionName=name_of(place, "tasks"), RecursiveLoop="Allow"
+    )
 
 
 def _zappa(place: Place, kind: str, verb: str, *arguments: str, settings: Path) -> None:
@@ -290,21 +354,27 @@ def _zappa(place: Place, kind: str, verb: str, *arguments: str, settings: Path) 
     desk.mkdir(exist_ok=True)
     command = [str(Path(sys.executable).with_name("zappa")), verb, zappa_stage(place, kind)]
     command += ["-s", str(settings), "--disable_progress", *arguments]
-    ended = subprocess.run(  # noqa: S603 - Zappa's own program
-        command,
-        cwd=desk,
-        env={
-            **os.environ,
-            "AWS_REGION": place.region,
-            "AWS_DEFAULT_REGION": place.region,
-            "VIRTUAL_ENV": sys.prefix,
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=ZAPPA_SECONDS,
-        check=False,
-    )
+    try:
+        ended = subprocess.run(  # noqa: S603 - Zappa's own program
+            command,
+            cwd=desk,
+            env={
+                **os.environ,
+                "AWS_REGION": place.region,
+                "AWS_DEFAULT_REGION": place.region,
+                "VIRTUAL_ENV": sys.prefix,
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=ZAPPA_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DeploymentError(
+            f"`zappa {verb} {zappa_stage(place, kind)}` did not end within {ZAPPA_SECONDS // 60} minutes and was stopped:"
+            f" look at {name_of(place, kind)} in Lambda's console, then run the same command again."
+        ) from error
     said = _COLOURS.sub("", ended.stdout + ended.stderr)
     with (settings.parent / "zappa.log").open("a") as log:
         log.write(f"$ zappa {verb} {zappa_stage(place, kind)}\n{said}\n")
@@ -387,18 +457,38 @@ def _sources(statement: Mapping[str, Any]) -> Iterator[str]:
                 yield from [value] if isinstance(value, str) else value
 
 
+def streams(place: Place) -> dict[str, str]:
+    """Return the site's parameters for the streams, as the tables have them today.
+
+    A table that was made anew has another stream, of which the data stack's outputs know nothing:
+    CloudFormation reads them again only when it changes the stack. Raises ``DeploymentError`` for
+    a table that has none.
+    """
+    found = {}
+    for parameter in templates.parameters("site"):
+        if parameter.endswith("StreamArn"):
+            table = f"{place.prefix}-{parameter.removesuffix('StreamArn')}"
+            described = place.client("dynamodb").describe_table(TableName=table)["Table"]
+            if not described.get("StreamSpecification", {}).get("StreamEnabled"):
+                raise DeploymentError(
+                    f"The table {table} has no stream, so search and bestsellers would stand still: turn it on with `aws"
+                    f" dynamodb update-table --table-name {table} --stream-specification"
+                    " StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES`, then run the same command again."
+                )
+            found[parameter] = described["LatestStreamArn"]
+    return found
+
+
 def check_mappings(place: Place, *, patience: float = 120.0) -> None:
     """Raise ``DeploymentError`` unless each stream of today is read by the projector, and nothing else by it.
 
     A table that was made anew has another stream: its old mapping stays, enabled and silent.
     """
     client = place.client("lambda")
-    dynamodb = place.client("dynamodb")
-    wanted = {}
-    for parameter in templates.parameters("site"):
-        if parameter.endswith("StreamArn"):
-            table = f"{place.prefix}-{parameter.removesuffix('StreamArn')}"
-            wanted[table] = dynamodb.describe_table(TableName=table)["Table"].get("LatestStreamArn", "")
+    wanted = {
+        f"{place.prefix}-{parameter.removesuffix('StreamArn')}": arn
+        for parameter, arn in streams(place).items()
+    }
     deadline = time.monotonic() + patience
     while True:
         pages = client.get_paginator("list_event_source_mappings").paginate()
@@ -420,7 +510,7 @@ def check_mappings(place: Place, *, patience: float = 120.0) -> None:
             f"The stream of {table} is not read by the projector (its mapping is {state}), so search and bestsellers"
             " would stand still: see docs/operations.md, “A table was made anew”."
         )
-    stale = [arn for arn in there if arn not in wanted.values()]
+    stale = [arn for arn, state in there.items() if arn not in wanted.values() and state != "Deleting"]
     if stale:
         raise DeploymentError(
             f"The projector still reads a stream that no table has any more ({stale[0]}): delete that mapping, see"

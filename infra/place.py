@@ -4,10 +4,12 @@ import os
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -78,6 +80,13 @@ class Place:
         if key not in self._clients:
             self._clients[key] = boto3.client(service, region_name=key[1], config=_CONFIG)  # type: ignore[call-overload]
         return self._clients[key]
+
+    def upload(self, file: Path, bucket: str, key: str, **headers: str) -> None:
+        """Put a file into a bucket; raise ``DeploymentError`` when it does not arrive whole."""
+        try:
+            self.client("s3").upload_file(str(file), bucket, key, ExtraArgs=headers)
+        except Boto3Error as error:  # of another family than all else that boto3 raises
+            raise DeploymentError(f"{error}. Run the same command again.") from error
 
 
 def find(stage: str) -> Place:

@@ -34,14 +34,12 @@ def upload(place: Place, bucket: str, folder: Path) -> int:
 
     def put(name: str) -> None:
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        s3.upload_file(
-            str(folder / name),
+        place.upload(
+            folder / name,
             bucket,
             f"static/{name}",
-            ExtraArgs={
-                "ContentType": f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
-                "CacheControl": FOR_MINUTES if name in PLAIN else FOR_EVER,
-            },
+            ContentType=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
+            CacheControl=FOR_MINUTES if name in PLAIN else FOR_EVER,
         )
 
     with ThreadPoolExecutor(8) as several:

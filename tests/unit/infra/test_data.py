@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra import templates
+from infra import functions, templates
 
 KEPT = {
     "AWS::DynamoDB::Table",
@@ -92,7 +92,7 @@ def test_buckets_are_private_versioned_encrypted_and_tidied() -> None:
         assert len(bucket["PublicAccessBlockConfiguration"]) == 4, name
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}, name
         assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name
-        rule, *_others = bucket["LifecycleConfiguration"]["Rules"]
+        (rule,) = [each for each in bucket["LifecycleConfiguration"]["Rules"] if "Prefix" not in each]
         assert rule["NoncurrentVersionExpiration"], name
         assert rule["AbortIncompleteMultipartUpload"], name
 
@@ -101,6 +101,13 @@ def test_what_staff_sent_goes_within_a_day_and_covers_stay() -> None:
     everything, uploads = of_type("AWS::S3::Bucket")["CoversBucket"]["LifecycleConfiguration"]["Rules"]
     assert (uploads["Prefix"], uploads["ExpirationInDays"]) == ("uploads/", 1)
     assert "ExpirationInDays" not in everything
+
+
+def test_what_a_roll_back_goes_back_to_is_never_let_go() -> None:
+    rules = of_type("AWS::S3::Bucket")["PackagesBucket"]["LifecycleConfiguration"]["Rules"]
+    expire = [rule for rule in rules if "ExpirationInDays" in rule]
+    assert {rule["Prefix"] for rule in expire} == {"packages/", "imports/"}
+    assert not any(functions.GOOD_VERSIONS.startswith(rule["Prefix"]) for rule in expire)
 
 
 def test_static_files_of_earlier_releases_are_never_deleted() -> None:

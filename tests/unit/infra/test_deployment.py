@@ -1,11 +1,15 @@
 """What the program that ships says and does when something is not as it should be. AWS is recorded answers."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
+from urllib.error import URLError
 
 import pytest
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.stub import Stubber
 
@@ -264,16 +268,61 @@ def test_a_bucket_of_somebody_else_is_told_before_anything_is_made(there: Place,
     assert said[0].startswith("The bucket bookstore-staging-covers-123456789012-eu-west-2 is there")
 
 
+def described(name: str, *, streams: bool = True) -> dict[str, Any]:
+    """Return what DynamoDB says of a table; the ARN of a stream outlives the stream."""
+    arn = f"arn:aws:dynamodb:r:1:table/bookstore-staging-{name}/stream/2026"
+    told = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    return {
+        "Table": {
+            "TableName": f"bookstore-staging-{name}",
+            "LatestStreamArn": arn,
+            **({"StreamSpecification": told} if streams else {}),
+        }
+    }
+
+
+def test_the_site_is_told_of_the_streams_of_today(
+    there: Place, answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that was made anew has another stream, and the data stack's outputs name the old one."""
+    answers("dynamodb", ("describe_table", described("Books")), ("describe_table", described("Orders")))
+    answers("lambda", ("put_function_recursion_config", {"RecursiveLoop": "Allow"}))
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(
+        deployment.Deployment, "_deploy", lambda _self, name, more=None, region="": told.update({name: more})
+    )
+    for name in ("environment", "ship", "check_callers", "check_mappings", "write_settings"):
+        monkeypatch.setattr(functions, name, lambda *_asked: {})
+    for name in ("_remembered", "_edge", "_version_of", "_search_index"):
+        monkeypatch.setattr(deployment.Deployment, name, lambda *_asked, **_named: {})
+    monkeypatch.setattr(deployment.smoke, "check", lambda *_asked: None)
+
+    shipping = deployment.Deployment(there, {})
+    shipping._known = {"PackagesBucket": "packages", "EdgeSecretArn": "arn", "BooksStreamArn": "the old one"}
+    shipping._switch(dict.fromkeys(functions.KINDS, "packages/new.zip"), {})
+
+    assert told["site"] == {
+        f"{name}StreamArn": f"arn:aws:dynamodb:r:1:table/bookstore-staging-{name}/stream/2026"
+        for name in ("Books", "Orders")
+    }
+
+
+def test_a_table_that_lost_its_stream_is_told_with_what_turns_it_on(there: Place, answers: Any) -> None:
+    """As a table that was restored under its old name."""
+    answers("dynamodb", ("describe_table", described("Books", streams=False)))
+    with pytest.raises(
+        DeploymentError, match=r"bookstore-staging-Books has no stream.* --stream-specification"
+    ):
+        functions.streams(there)
+
+
 def test_a_stream_that_nobody_reads_fails_the_deployment(there: Place, answers: Any) -> None:
     """A table that was made anew: the mapping reads the stream of the old one, enabled and silent."""
-    described = [
-        {"Table": {"TableName": name, "LatestStreamArn": f"arn:aws:dynamodb:r:1:table/{name}/stream/2026"}}
-        for name in ("bookstore-staging-Books", "bookstore-staging-Orders")
-    ]
-    answers("dynamodb", *(("describe_table", each) for each in described))
+    tables = [described("Books"), described("Orders")]
+    answers("dynamodb", *(("describe_table", each) for each in tables))
     mapping = {"FunctionArn": "arn:aws:lambda:r:1:function:bookstore-staging-projector", "State": "Enabled"}
     old = {**mapping, "EventSourceArn": "arn:aws:dynamodb:r:1:table/bookstore-staging-Books/stream/2025"}
-    new = {**mapping, "EventSourceArn": described[1]["Table"]["LatestStreamArn"]}
+    new = {**mapping, "EventSourceArn": tables[1]["Table"]["LatestStreamArn"]}
     answers("lambda", ("list_event_source_mappings", {"EventSourceMappings": [old, new]}))
     with pytest.raises(
         DeploymentError, match="The stream of bookstore-staging-Books is not read by the projector"
@@ -380,8 +429,9 @@ def test_each_function_runs_its_own_package_and_the_pages_know_whom_to_ask_for_l
     monkeypatch.setenv("DEPLOY_FOLDER", str(tmp_path))
     shipped = {}
     monkeypatch.setattr(functions, "ship", lambda _place, kind, _file, zipped: shipped.update({kind: zipped}))
-    for check in ("check_callers", "check_mappings"):
+    for check in ("check_callers", "check_mappings", "let_tasks_go_on"):
         monkeypatch.setattr(functions, check, lambda _place: None)
+    monkeypatch.setattr(functions, "streams", lambda _place: {})
     for step in ("_edge", "_deploy", "_search_index", "_version_of", "_remembered"):
         monkeypatch.setattr(deployment.Deployment, step, lambda *_a, **_k: {})
     monkeypatch.setattr(deployment.smoke, "check", lambda *_arguments: None)
@@ -399,8 +449,170 @@ def test_each_function_runs_its_own_package_and_the_pages_know_whom_to_ask_for_l
     assert (told["staging"]["PACKAGE"], told["staging-tasks"]["PACKAGE"]) == ("a.zip", "b.zip")
 
 
-def test_a_roll_back_ships_the_package_of_before_with_its_own_variables(
+class Bucket:
+    """What S3 is asked for, with its objects in memory."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put_object(self, **asked: Any) -> None:
+        self.objects[asked["Key"]] = asked["Body"]
+
+    def get_object(self, **asked: Any) -> dict[str, Any]:
+        if asked["Key"] not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        return {"Body": io.BytesIO(self.objects[asked["Key"]])}
+
+    def head_object(self, **asked: Any) -> None:
+        if asked["Key"] not in self.objects:
+            raise ClientError({"ResponseMetadata": {"HTTPStatusCode": 404}}, "HeadObject")  # type: ignore[typeddict-item]
+
+    def upload_file(self, *_asked: object, **_named: object) -> None:
+        raise S3UploadFailedError("Failed to upload shop.css: the line was cut")
+
+
+@pytest.fixture
+def bucket(there: Place) -> Bucket:
+    there._clients["s3", "eu-west-2"] = found = Bucket()
+    return found
+
+
+@pytest.fixture
+def shop(there: Place, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> dict[str, Any]:
+    """Three functions that a deployment changes, and nothing else around it; ``broken`` packages pass no look."""
+    monkeypatch.setenv("DEPLOY_FOLDER", str(tmp_path))
+    running: dict[str, Any] = {}
+    told = {"running": running, "package": "packages/good.zip", "killed": False}
+
+    def ship(_place: Place, kind: str, _settings: object, package: str) -> None:
+        key = package.removeprefix("s3://packages/")
+        running[kind] = {
+            "FunctionName": functions.name_of(there, kind),
+            "CodeSha256": key,
+            "Environment": {"Variables": {"PACKAGE": key}},
+        }
+
+    def switch(_self: object, packages: dict[str, str], _before: object) -> None:
+        for kind, key in packages.items():
+            ship(there, kind, None, f"s3://packages/{key}")
+        if told["killed"]:
+            raise KeyboardInterrupt
+        if "broken" in key:
+            raise DeploymentError("A page answers 500.")
+
+    def upload(_place: Place, _bucket: str, _path: object) -> str:
+        bucket.objects[told["package"]] = b"zip"
+        return str(told["package"])
+
+    def known(self: Any, *_asked: object, **_named: object) -> None:
+        self._known |= OUTPUTS | {"StaticBucket": "static", "PackagesBucket": "packages"}
+
+    for name in ("_deploy", "_allow_search", "_firewall", "_edge", "_copy_client_secret"):
+        monkeypatch.setattr(deployment.Deployment, name, known)
+    monkeypatch.setattr(deployment.Deployment, "_switch", switch)
+    monkeypatch.setattr(
+        deployment.package, "build", lambda **_named: SimpleNamespace(static=None, path=None, for_tasks=None)
+    )
+    monkeypatch.setattr(deployment.static_files, "upload", lambda *_asked: 0)
+    monkeypatch.setattr(functions, "ship", ship)
+    monkeypatch.setattr(functions, "upload", upload)
+    monkeypatch.setattr(
+        functions,
+        "describe",
+        lambda _place, kind: {"Configuration": running[kind]} if kind in running else None,
+    )
+    return told
+
+
+def test_after_a_deployment_that_was_killed_the_version_that_was_good_comes_back(
+    there: Place, shop: dict[str, Any]
+) -> None:
+    """What runs when the second deployment begins is the broken version: nobody took it back."""
+    deployment.Deployment(there, {}).run()
+    shop |= {"package": "packages/broken.zip", "killed": True}
+    with pytest.raises(KeyboardInterrupt):
+        deployment.Deployment(there, {}).run()
+    shop["killed"] = False
+    with pytest.raises(DeploymentError, match="The version before serves again"):
+        deployment.Deployment(there, {}).run()
+    assert {each["CodeSha256"] for each in shop["running"].values()} == {"packages/good.zip"}
+
+
+def test_where_no_shop_was_open_there_is_none_to_go_back_to(there: Place, shop: dict[str, Any]) -> None:
+    """The first deployment ended half-way, and left functions behind: the second finds them, and fails too."""
+    shop["package"] = "packages/broken.zip"
+    for _ in range(2):
+        with pytest.raises(
+            DeploymentError, match="This shop was not open yet, so there is no version before"
+        ):
+            deployment.Deployment(there, {}).run()
+
+
+def test_a_package_that_the_bucket_let_go_is_fetched_from_the_function_that_runs_it(
+    there: Place, shop: dict[str, Any], bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.Deployment(there, {}).run()
+    del bucket.objects["packages/good.zip"]
+    good = functions.good_versions(there, "packages")
+    for found in shop["running"].values():
+        monkeypatch.setattr(
+            functions,
+            "describe",
+            lambda _place, _kind, found=found: {"Configuration": found, "Code": {"Location": "https://code"}},
+        )
+    monkeypatch.setattr(functions.urllib.request, "urlopen", lambda *_asked, **_named: io.BytesIO(b"code"))
+    functions.keep_package(there, "packages", good)
+    assert bucket.objects["packages/good.zip"] == b"code"
+
+    def away(*_asked: object, **_named: object) -> None:
+        raise URLError("no way there")
+
+    del bucket.objects["packages/good.zip"]
+    monkeypatch.setattr(functions.urllib.request, "urlopen", away)
+    with pytest.raises(
+        DeploymentError, match=r"cannot be fetched .*no way there.* run the same command again"
+    ):
+        functions.keep_package(there, "packages", good)
+
+
+def test_a_version_whose_package_is_gone_is_deployed_from_its_commit(
+    there: Place, shop: dict[str, Any], bucket: Bucket
+) -> None:
+    deployment.Deployment(there, {}).run()
+    good = functions.good_versions(there, "packages")
+    shop["running"][""]["CodeSha256"] = "another"
+    del bucket.objects["packages/good.zip"]
+    with pytest.raises(DeploymentError, match="not in the bucket any more: deploy the commit before"):
+        functions.roll_back(there, OUTPUTS, good)
+
+
+def test_an_upload_that_is_cut_off_is_a_sentence(there: Place, bucket: Bucket, tmp_path: Any) -> None:
+    with pytest.raises(DeploymentError, match=r"the line was cut\. Run the same command again\."):
+        there.upload(tmp_path, "static", "css/shop.css")
+
+
+def test_a_zappa_that_does_not_end_is_stopped_and_told(
     there: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    def never(command: list[str], *, timeout: float, **_named: object) -> None:
+        raise functions.subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(functions.subprocess, "run", never)
+    with pytest.raises(DeploymentError, match="`zappa update staging-tasks` did not end within 15 minutes"):
+        functions._zappa(there, "tasks", "update", settings=tmp_path / "zappa_settings.json")
+
+
+def test_a_function_is_not_moved_to_another_machine(there: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zappa gives the machine to a new function alone, and would ship it code of another one."""
+    found = {"Configuration": {"Architectures": ["arm64"]}}
+    monkeypatch.setattr(functions, "describe", lambda _place, kind: found if kind == "tasks" else None)
+    (said,) = checks.machines_changed(there)
+    assert said.startswith("bookstore-staging-tasks runs on arm64, and zappa_settings.json says x86_64")
+    assert "make undeploy STAGE=staging" in said
+
+
+def test_a_roll_back_ships_the_package_of_before_with_its_own_variables(
+    there: Place, answers: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     monkeypatch.setenv("DEPLOY_FOLDER", str(tmp_path))
     before = {
@@ -410,7 +622,11 @@ def test_a_roll_back_ships_the_package_of_before_with_its_own_variables(
         "tasks": functions.Version("bookstore-staging-tasks", "old", {"PACKAGE": "packages/old.zip"}),
     }
     now = {
-        "": {"FunctionName": "bookstore-staging", "CodeSha256": "new", "Environment": {"Variables": {}}},
+        "": {
+            "FunctionName": "bookstore-staging",
+            "CodeSha256": "new",
+            "Environment": {"Variables": {"PACKAGE": "packages/new.zip", "BROUGHT_ALONG": "1"}},
+        },
         "tasks": {
             "FunctionName": "bookstore-staging-tasks",
             "CodeSha256": "old",
@@ -419,6 +635,14 @@ def test_a_roll_back_ships_the_package_of_before_with_its_own_variables(
     }
     shipped = []
     monkeypatch.setattr(functions, "describe", lambda _place, kind: {"Configuration": now[kind]})
+    monkeypatch.setattr(functions, "_is_there", lambda *_asked: True)
+    monkeypatch.setattr(functions, "_settled", lambda *_asked: None)
+    # Zappa would keep what it finds on the function.
+    answers("lambda").add_response(
+        "update_function_configuration",
+        {},
+        {"FunctionName": "bookstore-staging", "Environment": {"Variables": {"PACKAGE": "packages/new.zip"}}},
+    )
     monkeypatch.setattr(
         functions, "ship", lambda _place, kind, settings, package: shipped.append((kind, package))
     )
