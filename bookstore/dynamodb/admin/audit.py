@@ -3,13 +3,11 @@
 Django's own pages show it: the history of a row, and the front page's panel of recent actions.
 """
 
-import csv
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from io import StringIO
 from typing import Any
 
 from django.apps import apps
@@ -21,11 +19,11 @@ from django.utils.translation import gettext as _
 from pynamodb.transactions import TransactWrite
 
 from bookstore.dynamodb.admin.models import ADDED, CHANGED, DELETED, FieldChange, LogItem
+from bookstore.dynamodb.admin.spreadsheets import csv_line
 from bookstore.dynamodb.attributes import instant_text
 
 ENTRIES_SHOWN = 100  # in a row's history, newest first
 VALUE_CHARACTERS = 500  # of an old or a new value; DynamoDB's items end at 400 KB
-_CALCULATES = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for a formula
 
 
 def entry(
@@ -232,17 +230,11 @@ CSV_HEADER = (
 
 def csv_lines(entries: Iterable[Entry]) -> Iterator[str]:
     """Yield the log as CSV, a line for each field that changed; no cell is a formula."""
-    yield _csv_line(CSV_HEADER)
+    yield csv_line(CSV_HEADER)
     for each in entries:
         item = each.item
         head = (instant_text(item.at), item.user_id, item.user_name, item.kind, item.target, item.shown)
         tail = (item.message, item.request_id or "")
         changes = [(change.field, change.old, change.new) for change in item.changes]
         for change in changes or [("", "", "")]:
-            yield _csv_line((*head, *change, *tail))
-
-
-def _csv_line(cells: Iterable[str]) -> str:
-    line = StringIO()
-    csv.writer(line).writerow([f"'{cell}" if cell.startswith(_CALCULATES) else cell for cell in cells])
-    return line.getvalue()
+            yield csv_line((*head, *change, *tail))

@@ -11,17 +11,18 @@ from django.contrib import admin
 from django.contrib.admin import actions
 from django.contrib.messages import get_messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template import engines
 from django.template.library import import_library
-from django.urls import reverse
+from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.module_loading import import_string, module_has_submodule
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.i18n import JavaScriptCatalog
 
-from bookstore.dynamodb.admin import audit
+from bookstore.dynamodb.admin import audit, panels
 
 TEMPLATE_LIBRARIES = ("admin_filters", "admin_list", "admin_modify", "admin_urls", "log")
 
@@ -52,6 +53,28 @@ class DynamoAdminSite(admin.AdminSite):
             # Other sites' requests are refused by their headers: no token is drawn, printed or kept in a cookie.
             "csrf_token": "",
         }
+
+    def get_urls(self) -> list[Any]:
+        """Return Django's addresses, and one for the CSV of each panel of the front page."""
+        return [
+            path("figures/<slug:name>.csv", self.admin_view(self.figures), name="figures"),
+            *super().get_urls(),
+        ]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show Django's front page, with the panels that the person may see above it."""
+        return super().index(request, {"panels": panels.panels_for(request), **(extra_context or {})})
+
+    def figures(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Answer with a panel's numbers as CSV."""
+        panel = panels.panel_for(request, name)
+        if panel.away:
+            return HttpResponse(panel.away, status=503, content_type="text/plain; charset=utf-8")
+        return HttpResponse(
+            "".join(panel.csv_lines()),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}-{timezone.localdate()}.csv"'},
+        )
 
     def get_log_entries(self, request: HttpRequest) -> Any:  # noqa: ARG002 - Django's signature
         """Return what the front page's panel reads."""

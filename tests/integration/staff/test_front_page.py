@@ -1,0 +1,103 @@
+"""The admin's front page: what it shows, what it costs, and what it says when a store is away."""
+
+import csv
+import html
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tests import factories
+from tests.integration.leaderboard.sales import put_order
+from tests.wire import Wire
+
+CSVS = ("sales-by-day", "sales-by-category", "bestsellers", "streams")
+
+
+@pytest.fixture
+def staff(sign_in: Callable[..., Client]) -> Client:
+    return sign_in(customer_id="s-1", groups=("staff",))
+
+
+@pytest.fixture
+def sold(now: datetime, pump: Callable[[], int]) -> None:
+    factories.category("plays", "=Plays")
+    factories.book("Emma", book_id="emma")
+    factories.book("Hamlet", book_id="hamlet", category="plays")
+    put_order({"emma": 3}, at=now)
+    put_order({"hamlet": 1, "emma": 1}, at=now - timedelta(days=1))
+    pump()
+
+
+def panel(page: str, name: str) -> str:
+    """Return the words of a panel, and the drawing's marks."""
+    found = re.search(
+        rf'<section class="panel[^>]*aria-labelledby="panel-{name}">(.*?)</section>', page, re.DOTALL
+    )
+    assert found, name
+    return html.unescape(found[1])
+
+
+def numbers(client: Client, name: str) -> list[dict[str, str]]:
+    answer = client.get(f"/admin/figures/{name}.csv")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert f'filename="{name}-' in answer.headers["Content-Disposition"]
+    return list(csv.DictReader(StringIO(answer.content.decode())))
+
+
+@pytest.mark.usefixtures("sold")
+def test_staff_see_the_sales_and_take_their_numbers_along(staff: Client, wire: Wire) -> None:
+    staff.get("/admin/")  # fills the process's caches
+    with wire.count() as calls:
+        answer = staff.get("/admin/")
+    page = answer.content.decode()
+    assert calls.total <= 1 + 5  # the session is apart
+    assert "style=" not in page
+    by_day = panel(page, "sales-by-day")
+    assert "£39.95 in 30 days, from 2 orders." in by_day
+    assert by_day.count("<rect") == 30
+    assert 'role="img" aria-labelledby="chart-sales-by-day-title chart-sales-by-day-desc"' in by_day
+    assert "/admin/catalog/book/emma/change/" in panel(page, "bestsellers")
+    assert "Nothing waits." in panel(page, "streams")
+
+    today = timezone.localdate()
+    days = numbers(staff, "sales-by-day")
+    assert len(days) == 30
+    assert days[-1] == {"Day": str(today), "Orders": "1", "Copies": "3", "Sales in GBP": "23.97"}
+    assert [row["Copies"] for row in numbers(staff, "bestsellers")] == ["4", "1"]
+    by_category = numbers(staff, "sales-by-category")
+    assert sum(float(row["Sales in GBP"]) for row in by_category) == 39.95
+    assert [row["Changes to"] for row in numbers(staff, "streams")] == ["Books", "Orders"]
+
+
+def test_before_anything_is_sold_the_panels_say_so(staff: Client) -> None:
+    page = staff.get("/admin/").content.decode()
+    assert "Nothing was sold in the last 30 days." in panel(page, "bestsellers")
+    assert panel(page, "sales-by-day").count("<rect") == 30
+    assert "No change has come yet." in panel(page, "streams")
+
+
+def test_without_redis_the_panels_say_so_and_the_page_stays(staff: Client, wire: Wire) -> None:
+    with wire.redis.refuse():
+        page = staff.get("/admin/").content.decode()
+        taken_along = staff.get("/admin/figures/bestsellers.csv")
+    for name in CSVS:
+        assert "Redis, which keeps these numbers, does not answer at the moment." in panel(page, name)
+    assert "/admin/catalog/book/" in page
+    assert taken_along.status_code == 503
+
+
+def test_the_numbers_are_for_staff_alone(
+    client: Client, sign_in: Callable[..., Client], staff: Client
+) -> None:
+    shopper = sign_in(customer_id="c-9")
+    for name in CSVS:
+        assert client.get(f"/admin/figures/{name}.csv").status_code == 302
+        assert shopper.get(f"/admin/figures/{name}.csv", follow=True).status_code == 403
+    for unknown in ("nothing", "sales-by-day.csv", "%3Cb%3E"):
+        assert staff.get(f"/admin/figures/{unknown}.csv").status_code == 404
