@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,34 @@ def test_killed_while_cancelling(emma, provider, killed_at, left):
     assert (the_order().status, the_order().queue_name) == ("refunded", None)
     assert stock(emma) == 9
     assert provider.ledger.payment(order.order_id).refunds == 1
+
+
+REFUND = """
+refunds.refund_order(
+    customer_id="c-1", order_id={order_id!r}, refund_id="r-1", amount=Decimal("5.00"),
+    reason="Torn.", by="anna@example.com", at=now,
+)
+"""
+
+
+@pytest.mark.parametrize(
+    "killed_at",
+    [
+        "refunds._make = die",  # the refund is pending, and the provider was not asked
+        "refunds._say_done = die",  # the money is back, and the order does not say so
+    ],
+)
+def test_killed_while_refunding(emma, provider, killed_at):
+    order = reserve(total="15.98")
+    pay_at(provider, order)
+    place(order)
+    run_until_killed(f"{killed_at}\n" + REFUND.format(order_id=order.order_id))
+    assert (the_order().status, the_order().queue_name, the_order().refunded) == ("placed", "refunding", 0)
+    release_unpaid(at=datetime.now(UTC))
+    stored = the_order()
+    assert (stored.queue_name, stored.refunded, stored.pending_refunds) == ("placed", Decimal("5.00"), [])
+    payment = provider.ledger.payment(order.order_id)
+    assert (payment.refunded, payment.refunds) == ("5.00", 1)
 
 
 @pytest.mark.parametrize("killed_at", ["services._release = die", "services.Step.apply = die"])
