@@ -19,6 +19,7 @@ from orders.refunds import refund_order, return_order
 from orders.services import Released, cancel_order, release_unpaid
 from orders.states import Status
 from tests import factories
+from tests.integration.leaderboard.sales import copies_sold
 from tests.integration.orders.buying import (
     fill_cart,
     pay_at,
@@ -372,6 +373,22 @@ def test_what_was_refunded_before_is_not_refunded_again_when_it_comes_back(provi
     order = return_order(**asked(delivered, refund_id="r-2", lines={"b-emma": 1}))
     assert (order.status, order.refunded) == ("refunded", Decimal("30.98"))
     assert at_provider(provider) == (Decimal("30.98"), 2)
+
+
+def test_the_bestsellers_go_down_with_each_copy_that_comes_back_once(provider, delivered, pump):
+    pump()
+    assert copies_sold() == {"b-emma": 2, "b-persuasion": 3}
+    for refund_id, sold in (("r-1", {"b-emma": 1, "b-persuasion": 3}), ("r-2", {"b-persuasion": 3})):
+        for _twice in range(2):
+            refund_order(**asked(delivered, refund_id=refund_id, lines={"b-emma": 1}))
+            pump()
+            assert copies_sold() == sold
+    return_order(**asked(delivered, refund_id="r-3", lines={"b-persuasion": 1}))
+    pump()
+    assert copies_sold() == {"b-persuasion": 2}
+    return_order(**asked(delivered, refund_id="r-4"))
+    pump()
+    assert copies_sold() == {}
 
 
 def test_the_provider_is_asked_under_a_key_of_the_order_and_the_refund(provider, delivered):
