@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from pynamodb.attributes import (
     BooleanAttribute,
     ListAttribute,
@@ -19,7 +20,14 @@ from bookstore.dynamodb.attributes import InstantAttribute, MoneyAttribute, Requ
 from bookstore.dynamodb.tables import Table, TableMeta, table_name
 from catalog.cover_names import address_of, srcset_of
 from orders.carriers import CARRIERS
-from orders.states import BOUGHT, CANCELLABLE_BY_CUSTOMER, CANCELLABLE_BY_STAFF, LABELS, Status
+from orders.states import (
+    BOUGHT,
+    CANCELLABLE_BY_CUSTOMER,
+    CANCELLABLE_BY_STAFF,
+    LABELS,
+    LINE_LABELS,
+    Status,
+)
 
 REFUND_PENDING, REFUND_DONE = "pending", "done"
 
@@ -54,6 +62,15 @@ class OrderLine(MapAttribute[str, object]):
     def kept(self) -> int:
         """How many copies are sold still."""
         return int(self.quantity) - int(self.credited) if self.status == "ordered" else 0
+
+    @property
+    def credit_notice(self) -> str:
+        """What became of the copies that are kept no longer, in words; empty where all are."""
+        if not self.kept:
+            return str(LINE_LABELS.get(self.status, ""))
+        if not self.credited:
+            return ""
+        return _("%(copies)d of them returned or refunded") % {"copies": self.credited}
 
     @property
     def cover_url(self) -> str:

@@ -17,7 +17,7 @@ from bookstore.streams.errors import UnprojectableError
 from bookstore.streams.records import Change
 from bookstore.streams.registry import projects
 from orders import mail, search
-from orders.models import Order
+from orders.models import REFUND_DONE, Order
 from orders.selectors import find_order
 from orders.states import Status
 
@@ -46,42 +46,53 @@ def index_order(change: Change) -> None:
 
 @projects("Orders")
 def write_to_customer(change: Change) -> None:
-    """Send the mail that an order's state calls for, at most once.
+    """Send each mail that an order calls for, at most once.
 
-    The mail is claimed in the order before it is sent. A claim that another record, or an
+    A mail is claimed in the order before it is sent. A claim that another record, or an
     earlier delivery of this one, has made sends nothing; a claim whose mail then could not be
     sent is an error in the log, and no second attempt: nobody gets two.
     """
-    kind = mail_due(change.new)
-    if not kind:
-        return
-    order = find_order(change.keys["customerId"], change.keys["orderId"])
-    if order is None or not _claim(order.customer_id, order.order_id, kind):
-        return
-    try:
-        mail.write_mail(order, kind).send()
-    except (OSError, smtplib.SMTPException, ClientError, BotoCoreError):
-        log.exception(
-            "the mail “%s” was claimed and could not be sent", kind, extra={"order_id": order.order_id}
-        )
+    for kind in mails_due(change.new):
+        order = find_order(change.keys["customerId"], change.keys["orderId"])
+        if order is None or not _claim(order.customer_id, order.order_id, kind):
+            continue
+        try:
+            mail.write_mail(order, kind).send()
+        except (OSError, smtplib.SMTPException, ClientError, BotoCoreError):
+            log.exception(
+                "the mail “%s” was claimed and could not be sent", kind, extra={"order_id": order.order_id}
+            )
 
 
-def mail_due(order: dict[str, Any] | None) -> str:
-    """Return which mail an order's image calls for and has not got yet; empty for none.
+def mails_due(order: dict[str, Any] | None) -> list[str]:
+    """Return which mails an order's image calls for and has not got yet: kinds, with a name where there are several.
 
     An order that was cancelled before it was paid gets none: its customer heard on the page. One
-    whose money came too late does.
+    whose money came too late does. The money of a cancelled order is told with the cancellation.
     """
     if not order or not order.get("email"):
-        return ""
+        return []
     status = order["status"]
-    was_placed = any(step["status"] == Status.PLACED for step in order["history"])
-    kind = ""
+    was = {step["status"] for step in order["history"]}
+    due = []
     if status == Status.PLACED:
-        kind = mail.PLACED
-    elif status == Status.REFUNDED or (status == Status.CANCELLED and was_placed):
-        kind = mail.CANCELLED
-    return kind if kind not in order.get("mailed", ()) else ""
+        due.append(mail.PLACED)
+    if status == Status.SHIPPED:
+        due.append(mail.SHIPPED)
+    cancelled = Status.CANCELLED in was
+    if cancelled and (status == Status.REFUNDED or Status.PLACED in was):
+        due.append(mail.CANCELLED)
+    due += [
+        mail.named(mail.REFUNDED, refund["refundId"])
+        for refund in order.get("refunds") or ()
+        if refund["state"] == REFUND_DONE
+        and refund["amount"]
+        and not (cancelled and refund["refundId"] == order["orderId"])
+    ]
+    due += [
+        mail.named(mail.NOTE, note["noteId"]) for note in order.get("notes") or () if note.get("toCustomer")
+    ]
+    return [kind for kind in due if kind not in (order.get("mailed") or ())]
 
 
 def _claim(customer_id: str, order_id: str, kind: str) -> bool:

@@ -18,7 +18,7 @@ def forget(sender: object, customer_id: str, at: datetime, **_kwargs: object) ->
 
 
 def export(sender: object, customer_id: str, **_kwargs: object) -> dict[str, Any]:  # noqa: ARG001 - a signal's signature
-    """Return the orders for the customer's export."""
+    """Return the orders for the customer's export: all but what staff wrote to themselves."""
     return {
         "orders": [
             {
@@ -33,6 +33,7 @@ def export(sender: object, customer_id: str, **_kwargs: object) -> dict[str, Any
                         "title": line.name,
                         "unit_price": line.price,
                         "copies": int(line.quantity),
+                        "copies_kept": line.kept,
                         "status": line.status,
                     }
                     for line in order.lines
@@ -43,6 +44,19 @@ def export(sender: object, customer_id: str, **_kwargs: object) -> dict[str, Any
                 "tax": order.tax,
                 "total": order.total,
                 "currency": order.currency,
+                "carrier": order.carrier_name,
+                "tracking_number": order.tracking_number,
+                "refunded": order.given_back,
+                "refunds": [
+                    {
+                        "at": refund.at,
+                        "amount": refund.amount,
+                        "state": refund.state,
+                        "books": {each.book_id: int(each.quantity) for each in refund.copies},
+                    }
+                    for refund in order.refunds
+                ],
+                "notes": [{"at": note.at, "text": note.text} for note in order.notes if note.to_customer],
                 "history": [
                     {"status": step.label, "at": step.at, "note": step.note} for step in timeline(order)
                 ],

@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy
 from bookstore.accounts.selectors import PostalAddress
 from bookstore.dynamodb.pages import Page, merged_page, query_page
 from bookstore.streams.records import plain_image
+from bookstore.typesetting import money
 from orders.errors import OrderNotFoundError
 from orders.ids import first_id_of, is_order_id, read_number
-from orders.models import Order, UnpaidOrder
+from orders.models import Order, Refund, StatusChange, UnpaidOrder
 from orders.queues import queue_keys
 from orders.states import LABELS, REASONS, Status
 
@@ -37,6 +38,8 @@ class Step:
     at: datetime
     by: str
     note: str
+    url: str = ""  # a page that tells more, such as the carrier's
+    link: str = ""  # what its link says
 
 
 def find_order(customer_id: str, order_id: str) -> Order | None:
@@ -102,20 +105,52 @@ def unpaid_order_holding(customer_id: str, book_ids: Collection[str]) -> Order |
 
 def holds(order: Order, book_id: str) -> bool:
     """Tell whether an order made a book the customer's."""
-    return order.is_bought and book_id in {line.book_id for line in order.lines}
+    return order.is_bought and book_id in {line.book_id for line in order.lines if line.kept}
 
 
 def timeline(order: Order) -> list[Step]:
-    """Return what happened to an order, oldest first."""
-    return [
-        Step(
-            label=str(LABELS[Status(step.status)]),
-            at=step.at,
-            by=str(_BY.get(step.by, _BY["shop"])),  # a customer need not know which bookseller
-            note=str(REASONS.get(step.reason, "")),
-        )
-        for step in order.history
+    """Return what happened to an order, oldest first, in words for the customer.
+
+    What the shop wrote to itself is left out, and so are staff's names and reasons.
+    """
+    steps = [_step(order, step) for step in order.history]
+    # The last of a cancelled or returned order's money is told by the step "refunded".
+    steps += [_refund(order, refund) for refund in order.refunds if refund.refund_id != order.order_id]
+    steps += [
+        Step(label=_("A note from us"), at=note.at, by=_by(note.by), note=note.text)
+        for note in order.notes
+        if note.to_customer
     ]
+    return sorted(steps, key=lambda step: step.at)
+
+
+def _step(order: Order, step: StatusChange) -> Step:
+    status = Status(step.status)
+    note = str(REASONS.get(step.reason, ""))
+    if status is Status.REFUNDED and not note:
+        note = _("%(total)s went back to you in all.") % {"total": money(order.given_back, order.currency)}
+    sent = status is Status.SHIPPED and bool(order.carrier)
+    if sent and not order.tracking_url:
+        note = order.carrier_name
+    link = f"{order.carrier_name} {order.tracking_number}" if sent and order.tracking_url else ""
+    url = order.tracking_url if link else ""
+    return Step(label=str(LABELS[status]), at=step.at, by=_by(step.by), note=note, url=url, link=link)
+
+
+def _refund(order: Order, refund: Refund) -> Step:
+    titles = {line.book_id: line.name for line in order.lines}
+    told = [f"{each.quantity} × {titles.get(each.book_id, each.book_id)}" for each in refund.copies]
+    amount = {"amount": money(refund.amount, order.currency)}
+    if not refund.is_done:
+        told.append(_("%(amount)s is on its way back to you.") % amount)
+    elif refund.amount:
+        told.append(_("%(amount)s went back to you.") % amount)
+    label = _("Books came back") if refund.returned else _("Refund")
+    return Step(label=label, at=refund.at, by=_by(refund.by), note="\n".join(told))
+
+
+def _by(who: str) -> str:
+    return str(_BY.get(who, _BY["shop"]))  # a customer need not know which bookseller
 
 
 def address_lines(order: Order) -> list[str]:

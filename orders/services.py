@@ -50,7 +50,7 @@ from orders.errors import (
     TooManyTitlesError,
 )
 from orders.ids import AgreedLine, number_of
-from orders.models import Address, Order, OrderLine, StatusChange, UnpaidOrder
+from orders.models import Address, Order, OrderLine, Refund, StatusChange, UnpaidOrder
 from orders.payments.base import Payment, PaymentRefusedError, PaymentState, PaymentUnavailableError
 from orders.queues import MOST_SHARDS, QUEUES, REFUNDING, key_beyond, queue_key
 from orders.refunds import give_back, note_refusal, settle, settle_now
@@ -70,6 +70,7 @@ from orders.states import (
     DECLINED,
     ERASED,
     OWING,
+    REASONS,
     REPLACED,
     WRONG_AMOUNT,
     Status,
@@ -672,7 +673,10 @@ def check_erasable(orders: Iterable[Order]) -> None:
 
 
 def erase_customer(*, customer_id: str, at: datetime) -> None:
-    """Take name, address and e-mail out of a customer's orders; what was sold stays on record.
+    """Take the person out of a customer's orders; what was sold, and for how much, stays on record.
+
+    Name, address, e-mail, the parcel's number, notes, and what staff gave as reasons, where they may
+    have named anybody.
 
     The second time there is nothing to take out. Raises ``ErasureRefusedError``, before anything is
     changed, while an order is still under way: it could not be delivered or refunded.
@@ -680,7 +684,7 @@ def erase_customer(*, customer_id: str, at: datetime) -> None:
     orders = list(all_orders_of(customer_id))
     check_erasable(orders)
     for order in orders:
-        if order.email or order.address.name:
+        if order.email or order.address.name or order.notes:
             through_conflicts(partial(_erase, customer_id, order.order_id, at=at), reads_anew=True)
 
 
@@ -689,15 +693,23 @@ def _erase(customer_id: str, order_id: str, *, at: datetime) -> None:
     order = get_order(customer_id, order_id)
     check_erasable([order])
     nobody = Address(name="", line1="", city="", postcode="", country="")  # type: ignore[no-untyped-call]  # PynamoDB's
-    erased = StatusChange(status=order.status, at=at, by=BY_CUSTOMER, reason=ERASED)  # type: ignore[no-untyped-call]  # PynamoDB's
+    step = Step(
+        order,
+        order.state,
+        by=BY_CUSTOMER,
+        reason=ERASED,
+        at=at,
+        email=None,
+        address=nobody,
+        tracking_number=None,
+        notes=[],
+        refunds=[_told_no_more(refund) for refund in order.refunds],
+    )
+    for told in step.values["history"]:
+        told.reason = told.reason if told.reason in REASONS else ""
     with transaction() as write:
-        write.update(
-            Order(customer_id, order_id),
-            actions=[
-                Order.history.set(Order.history.append([erased])),
-                *Order.rewritten(),
-                Order.email.remove(),
-                Order.address.set(nobody),
-            ],
-            condition=(Order.status == order.status) & Order.queue_name.does_not_exist(),
-        )
+        step.write(write)
+
+
+def _told_no_more(refund: Refund) -> Refund:
+    return Refund(**(refund.attribute_values | {"reason": ""}))  # type: ignore[no-untyped-call]  # PynamoDB's

@@ -55,6 +55,13 @@ LABELS: dict[Status, Promise] = {
     Status.REFUNDED: _("Refunded"),
 }
 
+# What became of a line, once no copy of it is kept.
+LINE_LABELS: dict[str, Promise] = {
+    "cancelled": _("Cancelled"),
+    "returned": _("Returned"),
+    "refunded": _("Refunded"),
+}
+
 # Why an order was cancelled, as its history keeps it.
 DECLINED = "declined"
 ABANDONED = "abandoned"

@@ -3,6 +3,7 @@
 import io
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from threading import Barrier
 from typing import Any
 
@@ -19,10 +20,12 @@ from catalog.models import Book
 from catalog.selectors import reviews_by
 from orders import payments, services
 from orders.errors import OrderError, OrderNotFoundError, TooLateError
+from orders.fulfilment import note_order
 from orders.ids import draw_order_id
 from orders.models import Order
 from orders.payments.base import PaymentState, PaymentUnavailableError
 from orders.payments.demonstration import Demonstration
+from orders.refunds import refund_order, return_order
 from orders.selectors import queued
 from orders.services import Released, cancel_order, release_unpaid
 from orders.states import Status
@@ -363,6 +366,19 @@ def test_a_forgotten_customer_leaves_totals_and_no_name(emma, provider, placed):
     assert [step.reason for step in order.history].count("erased") == 1
 
 
+def test_a_forgotten_customers_parcel_notes_and_staffs_words_are_gone(emma, provider, placed):
+    named = {"customer_id": "c-1", "order_id": placed.order_id, "by": "anna@example.com", "at": NOW}
+    send_on(placed, Status.PACKED, Status.SHIPPED, Status.DELIVERED)
+    note_order(**named, note_id="n-1", text="Ada rang.", to_customer=False)
+    refund_order(**named, refund_id="r-1", amount=Decimal("1.00"), reason="Ada was cross.")
+    return_order(**named, refund_id="r-2", reason="Ada moved.")
+    services.erase_customer(customer_id="c-1", at=NOW)
+    order = the_order()
+    assert "Ada" not in str(order.serialize())
+    assert "1234567890" not in str(order.serialize())
+    assert (order.status, order.given_back) == ("refunded", placed.total)
+
+
 def test_a_refused_erasure_leaves_reviews_stars_and_cart(emma, provider, placed, client, sign_in):
     sign_in(client)
     services.rate_from_order(order=placed, book_id="b-emma", stars=5, title="", text="Read it.", at=NOW)
@@ -411,6 +427,11 @@ def test_nobody_is_forgotten_while_an_order_is_under_way(emma, provider, placed)
 
 
 def test_the_export_holds_the_orders(emma, provider, placed):
+    named = {"customer_id": "c-1", "order_id": placed.order_id, "by": "anna@example.com", "at": NOW}
+    send_on(placed, Status.PACKED, Status.SHIPPED)
+    note_order(**named, note_id="n-1", text="To us.", to_customer=False)
+    note_order(**named, note_id="n-2", text="To you.", to_customer=True)
+    refund_order(**named, refund_id="r-1", lines={"b-emma": 1}, reason="Torn.")
     parts = [part for _receiver, part in signals.collect_export.send(sender=None, customer_id="c-1")]
     (orders,) = [part["orders"] for part in parts if "orders" in part]
     (order,) = orders
@@ -420,7 +441,15 @@ def test_the_export_holds_the_orders(emma, provider, placed):
         "reader@example.com",
     )
     assert order["address"]["city"] == "York"
-    assert [(book["title"], book["copies"]) for book in order["books"]] == [("Emma", 2)]
+    assert [(book["title"], book["copies"], book["copies_kept"]) for book in order["books"]] == [
+        ("Emma", 2, 1)
+    ]
+    assert (order["carrier"], order["tracking_number"]) == ("DPD", "1234567890")
+    assert [(each["amount"], each["books"]) for each in order["refunds"]] == [
+        (Decimal("7.99"), {"b-emma": 1})
+    ]
+    assert order["notes"] == [{"at": NOW, "text": "To you."}]
+    assert "anna" not in str(order)
 
 
 def test_a_payment_state_unknown_to_the_shop_is_not_taken_for_money(emma, provider):

@@ -17,11 +17,14 @@ from bookstore.accounts.services import remember_address, remove_address
 from bookstore.accounts.signals import customer_erased
 from bookstore.streams.pump import Pump
 from bookstore.streams.records import Change
+from orders.fulfilment import note_order
 from orders.models import Order
 from orders.projection import write_to_customer
+from orders.refunds import refund_order
 from orders.services import cancel_order, release
+from orders.states import Status
 from tests import factories
-from tests.integration.orders.buying import fill_cart, pay_at, place, reserve, the_order
+from tests.integration.orders.buying import fill_cart, pay_at, place, reserve, send_on, the_order
 from tests.unit.bookstore.reading_settings import COMPLETE, read_settings
 
 NOW = datetime.now(UTC)
@@ -87,6 +90,30 @@ def test_a_cancelled_order_is_told_once(order, pump, outbox):
         f"Your order {order.number} is cancelled",
     ]
     assert "£15.98 went back to you" in outbox[1].body
+
+
+def test_parcel_refund_and_note_are_told_once_each(order, pump, outbox):
+    place(order)
+    named = {"customer_id": "c-1", "order_id": order.order_id, "by": "anna@example.com", "at": NOW}
+    send_on(order, Status.PACKED, Status.SHIPPED)
+    note_order(**named, note_id="n-1", text="It may be late.\nSorry & thanks.", to_customer=True)
+    note_order(**named, note_id="n-2", text="Rude.", to_customer=False)
+    refund_order(**named, refund_id="r-1", lines={"b-emma": 1}, reason="Rude.")
+    for _twice in range(2):
+        pump()
+    assert [message.subject for message in outbox] == [
+        f"Your order {order.number}",
+        f"Your order {order.number} is on its way",
+        f"About your order {order.number}",
+        f"A refund for your order {order.number}",
+    ]
+    shipped, note, refund = (message.body for message in outbox[1:])
+    assert "DPD" in shipped
+    assert "https://track.dpd.co.uk/search?reference=1234567890" in shipped
+    assert "It may be late.\nSorry & thanks." in note
+    assert f"£7.99 of your order {order.number} went back to you" in refund
+    assert "1 × Emma & Co, Jane Austen" in refund
+    assert not any("Rude" in message.body or "anna" in message.body for message in outbox)
 
 
 def test_the_same_record_again_sends_nothing(order, outbox):

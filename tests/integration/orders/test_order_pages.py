@@ -13,12 +13,15 @@ from catalog.models import Book
 from catalog.selectors import review_of
 from orders import selectors, services
 from orders.errors import OrderNotFoundError
+from orders.fulfilment import note_order
 from orders.models import Order
+from orders.refunds import refund_order
 from orders.services import cancel_order
 from orders.states import Status
 from tests import factories
 from tests.integration.orders.buying import (
     fill_cart,
+    pay_at,
     place,
     reserve,
     send_on,
@@ -178,6 +181,29 @@ def test_what_is_packed_is_not_cancelled_from_the_page(customer, placed, emma, p
     answer = customer.post(f"/orders/{placed.order_id}/cancel/", follow=True)
     assert "This order can no longer be cancelled: it is packed." in sentences(answer)
     assert stock(emma) == 7
+
+
+def test_the_page_follows_the_parcel_and_tells_what_came_back(customer, placed, emma, provider):
+    pay_at(provider, placed)
+    named = {"customer_id": "c-1", "order_id": placed.order_id, "by": "anna@example.com", "at": NOW}
+    send_on(placed, Status.PACKED, Status.SHIPPED)
+    note_order(**named, note_id="n-1", text="<b>Sorry</b>", to_customer=True)
+    refund_order(**named, refund_id="r-1", lines={"b-emma": 1}, reason="Torn by us.")
+    answer = customer.get(f"/orders/{placed.order_id}/")
+    page = answer.content.decode()
+    assert 'href="https://track.dpd.co.uk/search?reference=1234567890"' in page
+    assert "&lt;b&gt;Sorry&lt;/b&gt;" in page
+    said = sentences(answer)
+    for sentence in (
+        "Follow it: DPD 1234567890",
+        "A note from us",
+        "1 × Emma £7.99 went back to you.",
+        "1 of them returned or refunded",
+        "Went back to you −£7.99",
+    ):
+        assert sentence in said
+    assert "anna" not in page
+    assert "Torn by us" not in page
 
 
 def test_buying_again_fills_the_cart_and_says_what_is_missing(customer, placed, emma):

@@ -1,6 +1,8 @@
+from decimal import Decimal
+
 import pytest
 
-from orders.projection import mail_due
+from orders.projection import mails_due
 
 
 def image(status: str, *history: str, mailed: tuple[str, ...] = (), email: str | None = "reader@example.com"):
@@ -19,6 +21,8 @@ def image(status: str, *history: str, mailed: tuple[str, ...] = (), email: str |
         (image("placed", "awaiting_payment", "placed"), "placed"),
         (image("placed", "awaiting_payment", "placed", mailed=("placed",)), ""),
         (image("packed", "awaiting_payment", "placed", "packed"), ""),
+        (image("shipped", "awaiting_payment", "placed", "packed", "shipped"), "shipped"),
+        (image("refunded", "awaiting_payment", "placed", "returned", "refunded"), ""),  # by an older version
         (image("cancelled", "awaiting_payment", "cancelled"), ""),
         (image("cancelled", "awaiting_payment", "placed", "cancelled"), "cancelled"),
         (
@@ -32,10 +36,34 @@ def image(status: str, *history: str, mailed: tuple[str, ...] = (), email: str |
     ],
 )
 def test_which_mail_an_orders_image_calls_for(order, due):
-    assert mail_due(order) == due
+    assert mails_due(order) == ([due] if due else [])
 
 
 def test_an_image_without_the_newer_attributes_calls_for_its_mail():
     order = image("placed", "placed")
     del order["mailed"]
-    assert mail_due(order) == "placed"
+    assert mails_due(order) == ["placed"]
+
+
+def refund(refund_id: str = "r-1", state: str = "done", amount: str = "4.50") -> dict:
+    return {"refundId": refund_id, "state": state, "amount": Decimal(amount)}
+
+
+def test_each_refund_that_is_done_and_each_note_to_the_customer_calls_for_a_mail_of_its_own():
+    order = image("delivered", "awaiting_payment", "placed", "packed", "shipped", "delivered") | {
+        "orderId": "o-1",
+        "refunds": [refund(), refund("r-2"), refund("r-3", "pending"), refund("r-4", amount="0")],
+        "notes": [
+            {"noteId": "n-1", "toCustomer": True},
+            {"noteId": "n-2", "toCustomer": False},
+            {"noteId": "n-3"},
+        ],
+        "mailed": ["placed", "refunded:r-1"],
+    }
+    assert mails_due(order) == ["refunded:r-2", "note:n-1"]
+
+
+@pytest.mark.parametrize(("way", "due"), [("cancelled", ["cancelled"]), ("returned", ["refunded:o-1"])])
+def test_the_rest_of_the_money_is_told_once_with_what_it_is_for(way, due):
+    order = image("refunded", "awaiting_payment", "placed", way, "refunded", mailed=("placed",))
+    assert mails_due(order | {"orderId": "o-1", "refunds": [refund("o-1")]}) == due

@@ -1,10 +1,10 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 
-from orders.models import Address, Order, OrderLine, StatusChange
+from orders.models import Address, CreditedCopies, Note, Order, OrderLine, Refund, StatusChange
 from orders.selectors import address_lines, timeline
 from orders.states import BOUGHT, CANCELLABLE_BY_CUSTOMER, LABELS, NEXT, OPEN, OWING, Status, may_become
 from orders.steps import Step
@@ -90,6 +90,53 @@ def test_the_timeline_tells_reasons_in_words_and_no_booksellers_name():
         ("Cancelled", "by the shop", "The card was declined."),
         ("Cancelled", "by the shop", ""),
     ]
+
+
+def test_the_timeline_tells_parcel_refunds_and_notes_in_the_order_of_time():
+    def later(minutes: int) -> datetime:
+        return NOW + timedelta(minutes=minutes)
+
+    told = order(
+        Status.DELIVERED,
+        currency="GBP",
+        total=Decimal("20.00"),
+        carrier="dpd",
+        tracking_number="1234567890",
+        lines=[OrderLine(book_id="b-1", name="Emma", price=Decimal("7.99"), quantity=2, credited=1)],
+    )
+    told.history = [
+        StatusChange(status="shipped", at=NOW, by="s-17"),
+        StatusChange(status="delivered", at=later(20), by="s-17"),
+    ]
+    told.refunds = [
+        Refund(
+            refund_id="r-1",
+            amount=Decimal("7.99"),
+            at=later(30),
+            by="s-17",
+            reason="Torn.",
+            state="done",
+            returned=True,
+            copies=[CreditedCopies(book_id="b-1", quantity=1)],
+        ),
+        Refund(refund_id="r-2", amount=Decimal("1.00"), at=later(40), by="s-17", state="pending"),
+    ]
+    told.notes = [
+        Note(note_id="n-1", text="The customer was rude.", at=later(10), by="s-17"),
+        Note(note_id="n-2", text="Sorry for\nthe delay.", at=later(10), by="s-17", to_customer=True),
+    ]
+    steps = timeline(told)
+    assert {step.by for step in steps} == {"by the shop"}
+    assert [(step.label, step.note, step.link) for step in steps] == [
+        ("Shipped", "", "DPD 1234567890"),
+        ("A note from us", "Sorry for\nthe delay.", ""),
+        ("Delivered", "", ""),
+        ("Books came back", "1 × Emma\n£7.99 went back to you.", ""),
+        ("Refund", "£1.00 is on its way back to you.", ""),
+    ]
+    assert steps[0].url == "https://track.dpd.co.uk/search?reference=1234567890"
+    told.carrier, told.tracking_number = "letter", None
+    assert next((step.note, step.url) for step in timeline(told)) == ("Letter post, not tracked", "")
 
 
 def test_the_address_of_a_forgotten_customer_is_empty():
