@@ -1,6 +1,6 @@
 # Every verb is a line or two that call a program; continuous integration calls the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-browser test-run test-engines test-deploy deploy undeploy task first-owner lint format reset requirements bench
+.PHONY: help run test test-unit test-integration test-browser test-run test-engines test-deploy deploy undeploy task first-owner lint format reset requirements bench bench-staff
 .SUFFIXES:
 # Where this is set, each program that is started compiles all the code anew: four seconds each for the shop.
 unexport PYTHONDONTWRITEBYTECODE
@@ -77,6 +77,9 @@ requirements: .venv/installed ## Resolve the packages anew and write their hashe
 
 bench: $(BOTH) ## Measure the shop; fail where a figure is missed (keeps benchmarks/results.md)
 	@.venv/bin/python -m benchmarks
+
+bench-staff: $(BOTH) ## Measure the admin with 300,000 books and 200,000 orders (keeps benchmarks/staff.md; needs Java, Maven, redis-server)
+	@.venv/bin/python -m benchmarks.staff
 
 # The environments. The local AWS has one of its own, because it pins its own botocore; so have the checkers of
 # the CloudFormation templates, a hundred packages that `make lint` alone needs.

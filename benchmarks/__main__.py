@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from benchmarks import cold_start
+from benchmarks.report import Report
 from bookstore import aws
 from bookstore.devstack import stores
 from bookstore.dynamodb.tables import all_tables
@@ -70,25 +71,6 @@ class Row:
     kilobytes: float
     cpu_ms: float
     wall_ms: float
-
-
-@dataclass
-class Report:
-    """What was measured, beside what was promised."""
-
-    figures: list[tuple[str, str, str]] = field(default_factory=list)
-    missed: list[str] = field(default_factory=list)
-
-    def add(self, what: str, value: float, unit: str, *, at_most: float) -> None:
-        """Take down a figure and whether it keeps its promise."""
-        self.figures.append((what, f"{value:.1f} {unit}", f"{at_most:g} {unit}"))
-        if value > at_most:
-            self.missed.append(f"{what}: {value:.1f} {unit}, at most {at_most:g} {unit}")
-
-    def check(self, holds: bool, told: str) -> None:  # noqa: FBT001 - what holds is all there is to say
-        """Miss a promise that has no number."""
-        if not holds:
-            self.missed.append(told)
 
 
 def measure(page: str, books: int, ask: Callable[[], bytes], wire: Wire) -> Row:
@@ -340,13 +322,7 @@ def written(rows: list[Row], report: Report, *, load: float) -> str:
         f"| {row.page} | {row.books:,} | {row.calls} | {row.kilobytes:.1f} | {row.cpu_ms:.1f} | {row.wall_ms:.1f} |"
         for row in sorted(rows, key=lambda each: (each.page, each.books))
     ]
-    lines += ["", "| figure | measured | at most |", "|---|--:|--:|"]
-    lines += [f"| {what} | {value} | {at_most} |" for what, value, at_most in report.figures]
-    lines += [
-        "",
-        *(f"Missed: {told}" for told in report.missed),
-        *([] if report.missed else ["None was missed."]),
-    ]
+    lines += ["", *report.lines()]
     return "\n".join(lines) + "\n"
 
 

@@ -13,6 +13,9 @@ from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 from bookstore.dynamodb.admin.errors import MissingIndexError
 from bookstore.dynamodb.admin.paths import RANGE_LOOKUPS, Bounds, Path
 
+# Read upwards, a list begins with partitions of long ago, in which nothing may stand: each costs a Query.
+MOST_PARTITIONS_UPWARDS = 2
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -126,15 +129,19 @@ def _listing(path: Path, asked: Sequence[Condition], order: str) -> Listing | No
             high = each.value if each.lookup in {"exact", "lt", "lte"} else high
         else:
             return None
+    descending = order.startswith("-")
     if path.equals:
         if equal is None:
             return None
         partitions: tuple[Any, ...] = (path.write_hash(equal.value),)
     elif path.partitions:
         partitions = tuple(path.partitions(low, high))
+        descending = descending or not order
+        if not descending and len(partitions) > MOST_PARTITIONS_UPWARDS:
+            return None
     else:
         return None
-    return Listing(path, partitions, order.startswith("-"), bounds)
+    return Listing(path, partitions, descending, bounds)
 
 
 def _missing(model: type[models.Model], asked: Sequence[Condition], order: str) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import models
 
+from bookstore.dynamodb.admin.errors import MissingIndexError
 from bookstore.dynamodb.admin.paths import Bounds, Path, paths_of
 from bookstore.dynamodb.admin.plans import Listing
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
@@ -105,3 +106,35 @@ def test_a_key_that_only_orders_bounds_nothing() -> None:
 def test_other_look_ups_are_no_bounds(lookup: str) -> None:
     with pytest.raises(ValueError, match=lookup):
         Bounds().by(lookup, "a", Path(hash_key="h", range_key="r", sorts="r"))
+
+
+def test_years_are_walked_from_the_newest_on_and_upwards_only_within_a_filter() -> None:
+    class Arrival(FacadeModel):
+        id = models.CharField(primary_key=True, max_length=9)
+        added_at = models.IntegerField()
+        source = Source(
+            Book,
+            paths=[
+                Path(
+                    index=Book.arrivals,
+                    hash_key="arrival_year",
+                    range_key="added_key",
+                    sorts="added_at",
+                    partitions=lambda low, high: [
+                        str(year) for year in range(low or 1996, (high or 2026) + 1)
+                    ],
+                )
+            ],
+        )
+
+        class Meta(FacadeModel.Meta):
+            app_label = "admin_on_dynamodb"
+
+    newest_first = Arrival.objects.order_by("-added_at")
+    assert newest_first.plan() == Arrival.objects.all().plan()  # without an order, the same
+    assert newest_first.plan().partitions[-1] == "2026"
+    with pytest.raises(MissingIndexError):
+        Arrival.objects.order_by("added_at").plan()
+    assert newest_first.sortable_fields() == set()
+    of_two_years = Arrival.objects.filter(added_at__gte=2025).order_by("added_at")
+    assert (of_two_years.plan().partitions, of_two_years.plan().descending) == (("2025", "2026"), False)
