@@ -3,14 +3,17 @@
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError, SearchAwayError
 from bookstore.dynamodb.admin.options import FacadeAdmin, Hits
@@ -27,12 +30,14 @@ from catalog.errors import (
     BookNotFoundError,
     DuplicateIsbnError,
 )
-from catalog.models import IN_STOCK, LOW, SOLD_OUT
+from catalog.models import IN_STOCK, LOW, SOLD_OUT, WITHDRAWN
 from catalog.models import Book as BookItem
+from catalog.staff import history, pages, preview, prices, stock
+from catalog.staff.fields import PEOPLE, SAID, people_of, said
 from catalog.staff_covers import CoverPages
 
 YEARS_LISTED = 30  # of arrivals; what came before them is found by search and by category
-PEOPLE = ("authors", "translators", "illustrators", "editors")  # a line for each person
+STANDINGS = [(LOW, _("low stock")), (SOLD_OUT, _("sold out")), (WITHDRAWN, _("not on sale"))]
 
 
 def _years(first: Any, last: Any) -> list[str]:
@@ -77,21 +82,33 @@ class Books(Source):
                 _in_category(BookItem.by_title, "title_key", "name", None),  # folded: it only orders
                 _in_category(BookItem.by_price, "price_key", "price", _before_id(keys.price_key)),
                 _in_category(BookItem.by_rating, "rating_key", "rating", _before_id(keys.rating_key)),
+                Path(
+                    index=BookItem.by_standing,
+                    hash_key="standing",
+                    range_key="title_key",
+                    equals="standing",
+                    sorts="name",
+                    write=None,  # folded: it only orders
+                    goes_on=True,
+                ),
             ],
         )
 
     def field_of(self, item: Any, field: Any) -> Any:
         """Return a field's value; people are written a line each."""
         if field.attname in PEOPLE:
-            role = field.attname.removesuffix("s")
-            return "\n".join(each.name for each in item.contributors if each.role == role)
+            return people_of(item, field.attname)
+        if field.attname == "unlisted":
+            return not item.is_sold
         return super().field_of(item, field)
 
     def create(self, row: Any, *, beside: Beside = nothing_beside) -> None:
-        """Put a new book on sale."""
-        said = {name: getattr(row, name) for name in SAID}
+        """Add a new book, on sale or not yet."""
+        told = {name: getattr(row, name) for name in SAID}
         with _in_the_admins_words():
-            services.add_book(book_id=row.pk, at=timezone.now(), beside=beside, **_said(said))
+            services.add_book(
+                book_id=row.pk, at=timezone.now(), on_sale=not row.unlisted, beside=beside, **said(told)
+            )
         row.version = 1
 
     def update(
@@ -100,7 +117,7 @@ class Books(Source):
         """Change what is said about a book."""
         with _in_the_admins_words():
             book = services.revise_book(
-                book_id=row.pk, version=version or 0, at=timezone.now(), beside=beside, **_said(changed)
+                book_id=row.pk, version=version or 0, at=timezone.now(), beside=beside, **said(changed)
             )
         row.version = int(book.version)
 
@@ -120,16 +137,6 @@ def _in_category(index: Any, range_key: str, sorts: str, write: Callable[[Any], 
 def _before_id(key: Callable[..., str]) -> Callable[[Any], str]:
     """Return what writes the part of a sort key that stands before the book's id."""
     return lambda value: key(value, book_id="").removesuffix(TAIL)
-
-
-def _said(values: Mapping[str, Any]) -> Any:
-    """Return values as the services take them."""
-    said = {name: "" if value is None and name == "description" else value for name, value in values.items()}
-    return said | {
-        name: [line.strip() for line in (said[name] or "").splitlines() if line.strip()]
-        for name in PEOPLE
-        if name in said
-    }
 
 
 def _new_id() -> str:
@@ -179,6 +186,14 @@ class Book(FacadeModel):
     )
     cover = models.CharField(_("cover"), max_length=200, blank=True, null=True, editable=False)  # noqa: DJ001 - the same
     rating = models.DecimalField(_("rating"), max_digits=3, decimal_places=2, editable=False, default=0)
+    standing = models.CharField(  # noqa: DJ001 - the same
+        _("to look after"), max_length=10, editable=False, null=True, choices=STANDINGS
+    )
+    unlisted = models.BooleanField(
+        _("not on sale yet"),
+        default=False,
+        help_text=_("You see its page beforehand, the public does not."),
+    )
     version = models.IntegerField(_("version"), default=1, editable=False)
     added_at = models.DateTimeField(_("came in"), editable=False)
     updated_at = models.DateTimeField(_("changed"), editable=False, null=True)
@@ -199,10 +214,19 @@ class Book(FacadeModel):
         return BookItem(self.pk, name=self.name).get_absolute_url()
 
 
-SAID = (
-    *("name", *PEOPLE, "category", "price", "description", "isbn13", "language", "publisher"),
-    *("published_on", "pages", "format", "series", "location", "prior_rating"),
-)
+class StandingFilter(admin.SimpleListFilter):
+    """The books to look after. The others have no standing, and no index lists them by it."""
+
+    title = _("to look after")
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002 - Django's signature
+        """Return what a book may be."""
+        return STANDINGS
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:  # noqa: ARG002 - the same
+        """Return the books that are so."""
+        return queryset.filter(standing=self.value()) if self.value() else queryset
 
 
 class CategoryFilter(admin.SimpleListFilter):
@@ -225,7 +249,7 @@ class BookAdmin(CoverPages, FacadeAdmin):
     """Books, newest first."""
 
     list_display = ["name", "author", "category_name", "price", "availability", "added_at"]
-    list_filter = [CategoryFilter, "added_at"]
+    list_filter = [StandingFilter, CategoryFilter, "added_at"]
     list_per_page = search.RESULTS_A_PAGE
     most_hits = search.RESULTS_A_PAGE * search.LAST_PAGE
     search_fields = ["name"]  # shows the box; the search engine looks further
@@ -240,6 +264,7 @@ class BookAdmin(CoverPages, FacadeAdmin):
         "updated_at",
         "withdrawn_at",
     ]
+    actions = ["withdraw", "bring_back", "reprice"]
     fieldsets = [
         (None, {"fields": ["name", *PEOPLE, "category", "price", "description", "cover_shown"]}),
         (
@@ -248,6 +273,113 @@ class BookAdmin(CoverPages, FacadeAdmin):
         ),
         (_("In the shop"), {"fields": ["location", "prior_rating", *readonly_fields[1:]]}),
     ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Ask of a new book whether it is on sale at once; it has no stock and no rating yet."""
+        fieldsets: Any = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return fieldsets
+        *others, (title, _options) = fieldsets
+        return [*others, (title, {"fields": ["unlisted", "location", "prior_rating"]})]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Show copies and shelf where the list is of what runs low: that takes the whole rows."""
+        columns = list(super().get_list_display(request))
+        short = request.GET.get("standing") in {LOW, SOLD_OUT}
+        return [*columns[:-1], "stock", "location"] if short else columns
+
+    def get_view_on_site_url(self, obj: Any = None) -> str | None:
+        """Return the page in the shop of a book that is on sale; the others have a preview."""
+        return super().get_view_on_site_url(obj) if obj is None or not obj.unlisted else None
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Offer what this person may do with the book beside changing it."""
+        context = {**(extra_context or {}), "may_withdraw": self.has_withdraw_permission(request)}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def get_urls(self) -> Any:
+        """Give the pages beside Django's own their addresses."""
+        wrap, name = self.admin_site.admin_view, "catalog_book_{}".format
+        return [
+            path("prices/", wrap(partial(prices.preview, self)), name=name("prices")),
+            path("prices/apply/", wrap(partial(prices.apply, self)), name=name("prices_apply")),
+            path("<path:object_id>/stock/", wrap(partial(stock.stock, self)), name=name("stock")),
+            path(
+                "<path:object_id>/stock/<slug:step>/",
+                wrap(partial(stock.change, self)),
+                name=name("stock_change"),
+            ),
+            path("<path:object_id>/sale/<slug:step>/", wrap(self.sale_view), name=name("sale")),
+            path("<path:object_id>/preview/", wrap(partial(preview.preview, self)), name=name("preview")),
+            path(
+                "<path:object_id>/history/<path:entry>/restore/",
+                wrap(partial(history.restore, self)),
+                name=name("restore"),
+            ),
+            *super().get_urls(),
+        ]
+
+    # --- On sale or not -----------------------------------------------------------------------------------
+
+    def has_withdraw_permission(self, request: HttpRequest) -> bool:
+        """Tell whether somebody may take books off sale and put them back."""
+        return pages.may(request, "withdraw", self.opts)
+
+    def has_reprice_permission(self, request: HttpRequest) -> bool:
+        """Tell whether somebody may change the prices of many books."""
+        return pages.may(request, "reprice", self.opts)
+
+    @admin.action(permissions=["withdraw"], description=_("Take off sale"))
+    def withdraw(self, request: HttpRequest, queryset: Any) -> None:
+        """Withdraw books; those that are withdrawn stay so."""
+        self._list_or_delist(request, queryset, services.withdraw_book, _("Taken off sale."))
+
+    @admin.action(permissions=["withdraw"], description=_("Put on sale"))
+    def bring_back(self, request: HttpRequest, queryset: Any) -> None:
+        """Put books on sale, again or for the first time; those that are stay so."""
+        self._list_or_delist(request, queryset, services.bring_back_book, _("Put on sale."))
+
+    def _list_or_delist(self, request: HttpRequest, rows: Any, act: Callable[..., Any], told: Any) -> None:
+        message = str(told)
+
+        def one(book: Any) -> None:
+            with _in_the_admins_words():
+                act(book_id=book.pk, at=timezone.now(), beside=pages.logged(request, book, message))
+
+        def done(count: int) -> str:
+            sentence = ngettext("%(count)d book: %(what)s", "%(count)d books: %(what)s", count)
+            return sentence % {"count": count, "what": message}
+
+        self.for_each(request, rows, one, done=done)
+
+    def sale_view(self, request: HttpRequest, object_id: str, *, step: str) -> Any:
+        """Do what the two actions do with the one book of a form, and lead back to it."""
+        if step not in {"withdraw", "bring_back"}:
+            raise Http404(step)
+        return pages.needs("withdraw")(self._sell_or_not)(self, request, object_id, step=step)
+
+    def _sell_or_not(self, _admin: Any, request: HttpRequest, book: Any, *, step: str) -> Any:
+        if request.method == "POST":
+            getattr(self, step)(request, [book])
+        return HttpResponseRedirect(pages.address(self, "change", book.pk))
+
+    @admin.action(permissions=["reprice"], description=_("Change the price by percent …"))
+    def reprice(self, request: HttpRequest, queryset: Any) -> Any:
+        """Ask by how much, for the books chosen."""
+        return prices.ask(self, request, queryset)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Show what was changed, with a way back to each version for those who may change books."""
+        may_restore = pages.may(request, "change", self.opts)
+        return super().history_view(request, object_id, {**(extra_context or {}), "may_restore": may_restore})
 
     @admin.display(description=_("category"))
     def category_name(self, book: Book) -> str:

@@ -150,6 +150,14 @@ def check_book_id(book_id: str) -> str:
     return book_id
 
 
+def check_price(amount: Decimal) -> Decimal:
+    """Return a price in whole cents; raise ``BadBookError`` for one that no book may have."""
+    try:
+        return _price(amount)
+    except ValueError as error:
+        raise BadBookError({"price": str(error)}) from error
+
+
 def check_stock(copies: int) -> int:
     """Return a number of copies to begin with; raise ``BadBookError`` when it is none."""
     if isinstance(copies, bool) or not isinstance(copies, int) or not 0 <= copies <= COPIES:

@@ -49,6 +49,19 @@ class BookChangedError(CatalogError):
         self.book_id = book_id
 
 
+class StockChangedError(CatalogError):
+    """Somebody else changed a book's stock since it was counted: nothing was written.
+
+    ``stock`` is how many copies there are now, ``since`` a sentence on what happened meanwhile.
+    """
+
+    def __init__(self, book_id: str, *, seen: int, stock: int, since: str = "") -> None:
+        told = _("There were %(seen)d copies when you looked and there are %(stock)d now.")
+        super().__init__(" ".join(filter(None, (told % {"seen": seen, "stock": stock}, since))))
+        self.book_id = book_id
+        self.stock = stock
+
+
 class DuplicateIsbnError(CatalogError):
     """Another book has this ISBN: nothing was written."""
 

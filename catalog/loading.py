@@ -1,7 +1,7 @@
 """Many books at once: the path of imports and of the sample catalogue.
 
-Books go in by transactions of up to 100 actions, some thirty books each with their
-contributions and ISBNs, every book put only if it is absent. A batch is therefore there whole
+Books go in by transactions of up to 100 actions, some twenty-five books each with their
+opening stock, contributions and ISBNs, every book put only if it is absent. A batch is therefore there whole
 or not at all: a load that was killed goes on where it stopped when it is started again, and
 one that had finished writes nothing.
 """
@@ -22,7 +22,7 @@ from catalog.drafts import BookFacts
 from catalog.errors import BadBookError, BookExistsError, DuplicateIsbnError
 from catalog.models import Book
 from catalog.selectors import BOOKS_A_BATCH, known_ids
-from catalog.services import contributions_of, new_book, put_new_book, store_new_book
+from catalog.services import actions_of, new_book, put_new_book, store_new_book
 
 ACTIONS = 100  # DynamoDB's limit for one transaction
 # Its other limit, 4 MB, is out of reach: the longest book allowed has some 60 KB.
@@ -94,7 +94,7 @@ def _groups(books: Iterable[tuple[Draft, Book]]) -> Iterator[list[tuple[Draft, B
     group: list[tuple[Draft, Book]] = []
     room, isbns = ACTIONS, set[str]()
     for draft, book in books:
-        actions = 1 + len(contributions_of(book)) + (1 if book.isbn13 else 0)
+        actions = actions_of(book)
         if actions > room or book.isbn13 in isbns:
             yield group
             group, room, isbns = [], ACTIONS, set()

@@ -1,4 +1,4 @@
-"""The catalogue's tables: Books, Categories, Contributions, Reviews and Uniques.
+"""The catalogue's tables: Books, Categories, Contributions, Reviews, StockLedger and Uniques.
 
 Attribute names in DynamoDB are those of the system that this shop succeeds, so that its
 data can be imported. Only ``catalog`` reads or writes these tables.
@@ -41,6 +41,8 @@ CARD = [
 IN_STOCK = "in_stock"
 LOW = "low"
 SOLD_OUT = "sold_out"
+# What `standing` says beside the latter two.
+WITHDRAWN = "withdrawn"
 
 LOW_STOCK = 5  # copies: so few are worth a word on the page
 
@@ -108,6 +110,16 @@ class Arrivals(GlobalSecondaryIndex["Book"]):
     added_key = UnicodeAttribute(attr_name="addedKey", range_key=True)
 
 
+class ByStanding(GlobalSecondaryIndex["Book"]):
+    """The books that staff have to look after, by title; few, since any other has no standing."""
+
+    class Meta(_ListIndexMeta):
+        index_name = "byStanding"
+
+    standing = UnicodeAttribute(hash_key=True)
+    title_key = UnicodeAttribute(attr_name="titleKey", range_key=True)
+
+
 class Contributor(MapAttribute[str, str]):
     """A person's part in a book: name as printed, the author page's slug, and a role."""
 
@@ -154,6 +166,8 @@ class Book(Table):
 
     listing = UnicodeAttribute(null=True)  # the category's slug; absent when withdrawn
     arrival_year = UnicodeAttribute(attr_name="arrivalYear", null=True)  # YYYY; absent when withdrawn
+    # LOW, SOLD_OUT or WITHDRAWN: derived; absent for a book on sale that is in stock.
+    standing = UnicodeAttribute(null=True)
     title_key = UnicodeAttribute(attr_name="titleKey")
     price_key = UnicodeAttribute(attr_name="priceKey")
     rating_key = UnicodeAttribute(attr_name="ratingKey")
@@ -171,6 +185,7 @@ class Book(Table):
     by_rating = ByRating()
     by_date = ByDate()
     arrivals = Arrivals()
+    by_standing = ByStanding()
 
     # The properties below need only what a card shows: they work on items of every index.
 
@@ -192,7 +207,7 @@ class Book(Table):
     @property
     def is_sold(self) -> bool:
         """Whether the shop sells this book; a withdrawn one stays only in what was bought before."""
-        return bool(self.listing or self.arrival_year)  # each index carries one of the two
+        return bool(self.listing or self.arrival_year)  # each public index carries one of the two
 
     @property
     def in_stock(self) -> bool:
@@ -308,8 +323,40 @@ class Review(Table):
     by_customer = ReviewsByCustomer()
 
 
+class StockEntry(Table):
+    """One change of a book's stock: how many copies, why, and by whom.
+
+    Put once, in the transaction of the change itself, and never changed or deleted: the entries
+    of a book add up to its stock.
+    """
+
+    class Meta(TableMeta):
+        table_name = table_name("StockLedger")
+
+    book_id = UnicodeAttribute(attr_name="bookId", hash_key=True)
+    entry = UnicodeAttribute(range_key=True)  # instant#random; OPENING_ENTRY for the opening
+    delta = NumberAttribute()  # copies: above zero they came in, below it they went out
+    kind = UnicodeAttribute()  # OPENING, RECEIVED, ADJUSTED, SOLD or RETURNED
+    reason = UnicodeAttribute(default="")
+    by = UnicodeAttribute()  # customer, shop, payment, or a member of staff
+    order_id = UnicodeAttribute(attr_name="orderId", null=True)
+    at = InstantAttribute()
+    request_id = RequestIdAttribute()
+
+
+# What an entry of the stock ledger is.
+OPENING = "opening"  # what the book came with
+RECEIVED = "received"
+ADJUSTED = "adjusted"
+SOLD = "sold"  # set aside for an order
+RETURNED = "returned"  # back from an order that was given up, cancelled or sent back
+
+# A book's opening sorts before every instant, and there is one at most.
+OPENING_ENTRY = "#opening"
+
+
 class Unique(Table):
-    """A value that only one book may have, such as ``isbn#9780141439518``."""
+    """A value that stands once: a book's ``isbn#9780141439518``, a form's ``stock#…`` that was acted on."""
 
     class Meta(TableMeta):
         table_name = table_name("Uniques")

@@ -229,6 +229,14 @@ def new_arrivals(*, limit: int = 12, today: date) -> list[Book]:
     return found
 
 
+def books_to_look_after(*, standing: str, limit: int) -> list[Book]:
+    """Return books that are ``low``, ``sold_out`` or ``withdrawn``, by title, with what a card shows: one Query.
+
+    The index is a moment behind; the copies that there are stand in the books themselves.
+    """
+    return list(Book.by_standing.query(standing, limit=limit, page_size=limit))
+
+
 # --- Authors -----------------------------------------------------------------------------------------------
 
 

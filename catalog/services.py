@@ -6,10 +6,12 @@ search index's external version.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import batched, compress
 from typing import Any, Unpack
 
 from django.conf import settings
@@ -22,7 +24,7 @@ from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_condition_failure
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
-from catalog import keys
+from catalog import keys, ledger
 from catalog.cover_names import is_drawn
 from catalog.drafts import (
     BookFacts,
@@ -30,6 +32,7 @@ from catalog.drafts import (
     changed_facts,
     check_book_id,
     check_facts,
+    check_price,
     check_stock,
     facts_of,
     is_category_slug,
@@ -43,10 +46,27 @@ from catalog.errors import (
     BookChangedError,
     BookExistsError,
     BookNotFoundError,
+    CatalogError,
     DuplicateIsbnError,
+    StockChangedError,
 )
-from catalog.models import Book, Category, Contribution, Review, Unique, availability_of
-from catalog.selectors import count_listed, forget_categories
+from catalog.ledger import BY_SHOP
+from catalog.models import (
+    ADJUSTED,
+    IN_STOCK,
+    OPENING,
+    RECEIVED,
+    RETURNED,
+    SOLD,
+    WITHDRAWN,
+    Book,
+    Category,
+    Contribution,
+    Review,
+    Unique,
+    availability_of,
+)
+from catalog.selectors import BOOKS_A_BATCH, books_by_id, count_listed, forget_categories
 
 MOST_STARS = 5
 
@@ -54,9 +74,13 @@ MOST_STARS = 5
 # spoken the booksellers' opinion weighs more; one angry or enthusiastic reader moves a book
 # that had 4.0 to 3.5 or 4.2, not to 1.0 or 5.0. Twenty readers make it a fifth of the whole.
 PRIOR_WEIGHT = 5
+# How a new price may be rounded.
+CENT, HALF, NINETY_NINE = "cent", "half", "ninety_nine"
+
 # What stands in for our booksellers' rating when readers rate a book that they did not.
 NEUTRAL_RATING = Decimal("3.50")
 
+STOCK_REASON_CHARACTERS = 200
 CATEGORY_CHARACTERS = 80
 REVIEW_TITLE_CHARACTERS = 120
 REVIEW_CHARACTERS = 4000
@@ -86,11 +110,18 @@ def derive(*, stock: int, prior_rating: Decimal | None, rating_sum: int, rating_
     return Derived(availability, mean.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
+def standing_of(availability: str, *, is_sold: bool) -> str | None:
+    """Return on which of the lists that staff look after a book stands; None for a book that needs nothing."""
+    if not is_sold:
+        return WITHDRAWN
+    return None if availability == IN_STOCK else availability
+
+
 def mend_derived(image: Mapping[str, Any]) -> bool:
     """Set what follows from a book's stock and stars as its stream record showed them; tell whether it wrote.
 
-    Conditional on that stock and those stars, and only when the value changes: an older record
-    does nothing, and the record of this write itself ends the chain.
+    Conditional on that stock, those stars and its being sold or not, and only when the value
+    changes: an older record does nothing, and the record of this write itself ends the chain.
     """
     stock, rating_sum, rating_count = (
         int(image.get(name, 0)) for name in ("stock", "ratingSum", "ratingCount")
@@ -99,10 +130,13 @@ def mend_derived(image: Mapping[str, Any]) -> bool:
     book_id = str(image["id"])
     derived = derive(stock=stock, prior_rating=prior_rating, rating_sum=rating_sum, rating_count=rating_count)
     rating_key = keys.rating_key(derived.rating, book_id=book_id)
-    if (image["availability"], image["rating"], image["ratingKey"]) == (
+    is_sold = "listing" in image
+    standing = standing_of(derived.availability, is_sold=is_sold)
+    if (image["availability"], image["rating"], image["ratingKey"], image.get("standing")) == (
         derived.availability,
         derived.rating,
         rating_key,
+        standing,
     ):
         return False
     shown = (
@@ -110,14 +144,20 @@ def mend_derived(image: Mapping[str, Any]) -> bool:
         & (Book.rating_sum == rating_sum)
         & (Book.rating_count == rating_count)
         & (Book.prior_rating.does_not_exist() if prior_rating is None else Book.prior_rating == prior_rating)
+        & (Book.listing.exists() if is_sold else Book.listing.does_not_exist())
     )
-    differs = (Book.availability != derived.availability) | (Book.rating_key != rating_key)
+    # What is absent is not unlike anything to DynamoDB's "<>" on every engine.
+    elsewhere = Book.standing.exists()
+    if standing is not None:
+        elsewhere = Book.standing.does_not_exist() | (Book.standing != standing)
+    differs = (Book.availability != derived.availability) | (Book.rating_key != rating_key) | elsewhere
     try:
         Book(book_id).update(
             actions=[
                 Book.availability.set(derived.availability),
                 Book.rating.set(derived.rating),
                 Book.rating_key.set(rating_key),
+                _standing(standing),
                 *Book.rewritten(),
             ],
             condition=shown & differs,
@@ -129,6 +169,10 @@ def mend_derived(image: Mapping[str, Any]) -> bool:
     return True
 
 
+def _standing(standing: str | None) -> Action:
+    return Book.standing.remove() if standing is None else Book.standing.set(standing)
+
+
 # --- Adding and editing books ------------------------------------------------------------------------------
 
 
@@ -138,16 +182,24 @@ def add_book(
     book_id: str,
     stock: int = 0,
     added_at: datetime | None = None,
+    on_sale: bool = True,
     beside: Beside = nothing_beside,
     **said: Unpack[SaidOfABook],
 ) -> Book:
-    """Put a new book on sale.
+    """Put a new book on sale; or not yet, as a withdrawn one that ``bring_back_book`` puts there.
 
     ``name``, ``category`` and ``price`` must be said; the category need not exist yet. ``added_at`` is when the book came into the shop, now unless said
     otherwise. ``beside`` adds what belongs into the same transaction, such as a log's entry.
     Raises ``BadBookError``, ``BookExistsError``, ``DuplicateIsbnError``. Category counts are behind until ``recount_categories``.
     """
-    book = new_book(book_id=book_id, facts=check_facts(**said), stock=stock, added_at=added_at or at, at=at)
+    book = new_book(
+        book_id=book_id,
+        facts=check_facts(**said),
+        stock=stock,
+        added_at=added_at or at,
+        on_sale=on_sale,
+        at=at,
+    )
     store_new_book(book, beside=beside)
     return book
 
@@ -174,7 +226,9 @@ def store_new_book(book: Book, *, beside: Beside = nothing_beside) -> None:
         raise
 
 
-def new_book(*, book_id: str, facts: BookFacts, stock: int, added_at: datetime, at: datetime) -> Book:
+def new_book(
+    *, book_id: str, facts: BookFacts, stock: int, added_at: datetime, at: datetime, on_sale: bool = True
+) -> Book:
     """Return a book that is not stored yet, with everything that follows from what is said about it.
 
     Its revision begins with the time in milliseconds: should the id have belonged to a book that
@@ -190,8 +244,9 @@ def new_book(*, book_id: str, facts: BookFacts, stock: int, added_at: datetime, 
         stock=stock,
         availability=derived.availability,
         rating=derived.rating,
-        listing=facts.category,
-        arrival_year=_year(added_at),
+        listing=facts.category if on_sale else None,
+        arrival_year=_year(added_at) if on_sale else None,
+        standing=standing_of(derived.availability, is_sold=on_sale),
         title_key=keys.title_key(facts.name, language=facts.language, book_id=book_id),
         price_key=keys.price_key(facts.price, book_id=book_id),
         rating_key=keys.rating_key(derived.rating, book_id=book_id),
@@ -199,21 +254,26 @@ def new_book(*, book_id: str, facts: BookFacts, stock: int, added_at: datetime, 
         revision=int(at.timestamp() * 1000),
         added_at=added_at,
         updated_at=at,
+        withdrawn_at=None if on_sale else at,
     )
 
 
-def put_new_book(write: TransactWrite, book: Book) -> int:
-    """Add a new book with its contributions and its ISBN to a transaction; return how many actions they are.
+def put_new_book(write: TransactWrite, book: Book) -> None:
+    """Add a new book to a transaction, with its opening stock, its contributions and its ISBN.
 
     The book comes first and its ISBN, if it has one, last. Both are put only if absent.
     """
-    contributions = contributions_of(book)
     write.save(book, condition=Book.id.does_not_exist())
-    for contribution in contributions:
+    ledger.enter(write, book_id=book.id, kind=OPENING, delta=int(book.stock), by=BY_SHOP, at=book.updated_at)
+    for contribution in contributions_of(book) if book.is_sold else ():
         write.save(contribution)
     if book.isbn13:
         _claim_isbn(write, book.isbn13, book.id)
-    return 1 + len(contributions) + (1 if book.isbn13 else 0)
+
+
+def actions_of(book: Book) -> int:
+    """Return how many actions ``put_new_book`` adds for a book on sale."""
+    return 2 + len(contributions_of(book)) + (1 if book.isbn13 else 0)
 
 
 def contributions_of(book: Book) -> list[Contribution]:
@@ -278,7 +338,120 @@ def revise_book(
     return _read(book_id)
 
 
-def withdraw_book(*, book_id: str, at: datetime) -> Book:
+@dataclass(frozen=True, slots=True)
+class NewPrice:
+    """A book's price as somebody saw it, and what it is to become."""
+
+    book_id: str
+    version: int
+    old: Decimal
+    new: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Repriced:
+    """What became of new prices, by book."""
+
+    changed: tuple[str, ...]
+    there: tuple[str, ...]  # they cost that already
+    refused: Mapping[str, str]  # why: a sentence
+
+
+def percent_of(price: Decimal, percent: Decimal, rounding: str) -> Decimal:
+    """Return a price changed by so many percent, rounded as ``rounding`` says, half up.
+
+    ``CENT``: to whole cents; ``HALF``: to the nearest 0.50; ``NINETY_NINE``: to the nearest price
+    that ends in .99. It may be out of a price's bounds: ``reprice_books`` refuses those.
+    """
+    exact = price * (100 + percent) / 100
+    if rounding == NINETY_NINE:
+        return _to_step(exact + Decimal("0.01"), Decimal(1)) - Decimal("0.01")
+    return _to_step(exact, Decimal("0.50") if rounding == HALF else Decimal("0.01"))
+
+
+def _to_step(amount: Decimal, step: Decimal) -> Decimal:
+    return ((amount / step).quantize(Decimal(1), ROUND_HALF_UP) * step).quantize(Decimal("0.01"))
+
+
+def reprice_books(
+    *, prices: Iterable[NewPrice], at: datetime, beside: Callable[[NewPrice], Beside] | None = None
+) -> Repriced:
+    """Give books new prices, each whose version and price still are what was seen, fifty in a transaction.
+
+    One that somebody changed meanwhile, or whose new price is none, is refused and does not stop
+    the others. The same prices sent again change nothing: those books cost that already. Cut off
+    by the store's errors, which are raised, the same call goes on. ``beside`` makes what belongs
+    into the same transaction of each.
+    """
+    changed: list[str] = []
+    refused: dict[str, str] = {}
+    outdated: list[NewPrice] = []
+    good: list[NewPrice] = []
+    for each in {each.book_id: each for each in prices}.values():
+        try:
+            check_price(each.new)
+        except BadBookError as error:
+            refused[each.book_id] = str(error)
+        else:
+            good.append(each)
+    for some in batched(good, _PRICES_A_TRANSACTION):
+        left = list(some)
+        while left:
+            refusals = _write_prices(left, at=at, beside=beside)
+            outdated += compress(left, refusals)
+            left = [each for each, was_refused in zip(left, refusals, strict=True) if not was_refused]
+            if not any(refusals):
+                changed += [each.book_id for each in left]
+                break
+    there = []
+    for some in batched(outdated, BOOKS_A_BATCH):
+        books = books_by_id(each.book_id for each in some)
+        for each in some:
+            book = books.get(each.book_id)
+            if book is not None and book.price == each.new:
+                there.append(each.book_id)
+            else:
+                error_of: CatalogError = (BookChangedError if book else BookNotFoundError)(each.book_id)
+                refused[each.book_id] = str(error_of)
+    return Repriced(tuple(changed), tuple(there), refused)
+
+
+def _write_prices(
+    prices: Sequence[NewPrice], *, at: datetime, beside: Callable[[NewPrice], Beside] | None
+) -> list[bool]:
+    """Write some prices, all or none; return which of them were refused, none when all are written."""
+
+    def write() -> None:
+        with transaction() as open_transaction:
+            for each in prices:
+                if beside:
+                    beside(each)(open_transaction)
+                open_transaction.update(
+                    Book(each.book_id),
+                    actions=[
+                        Book.price.set(each.new),
+                        Book.price_key.set(keys.price_key(each.new, book_id=each.book_id)),
+                        Book.version.set(each.version + 1),
+                        Book.updated_at.set(at),
+                        *Book.rewritten(),
+                    ],
+                    condition=(Book.version == each.version) & (Book.price == each.old),
+                )
+
+    try:
+        through_conflicts(write)
+    except TransactWriteError as error:
+        codes = cancellation_codes(error)
+        if CONDITION_FAILED not in codes:
+            raise
+        return refused_updates(codes, last=len(prices))
+    return [False] * len(prices)
+
+
+_PRICES_A_TRANSACTION = 50  # each with its log's entry: a hundred actions, DynamoDB's limit
+
+
+def withdraw_book(*, book_id: str, at: datetime, beside: Beside = nothing_beside) -> Book:
     """Take a book off every list, author page and search; orders keep it. The second time nothing happens.
 
     Raises ``BookNotFoundError``.
@@ -287,12 +460,17 @@ def withdraw_book(*, book_id: str, at: datetime) -> Book:
     def withdraw(book: Book) -> list[Action] | None:
         if not book.is_sold:
             return None
-        return [Book.listing.remove(), Book.arrival_year.remove(), Book.withdrawn_at.set(at)]
+        return [
+            Book.listing.remove(),
+            Book.arrival_year.remove(),
+            Book.withdrawn_at.set(at),
+            _standing(WITHDRAWN),
+        ]
 
-    return _list_or_delist(book_id, withdraw, listed=False, at=at)
+    return _list_or_delist(book_id, withdraw, listed=False, at=at, beside=beside)
 
 
-def bring_back_book(*, book_id: str, at: datetime) -> Book:
+def bring_back_book(*, book_id: str, at: datetime, beside: Beside = nothing_beside) -> Book:
     """Put a withdrawn book back on sale where it stood. The second time nothing happens.
 
     Raises ``BookNotFoundError``.
@@ -305,42 +483,181 @@ def bring_back_book(*, book_id: str, at: datetime) -> Book:
             Book.listing.set(book.category),
             Book.arrival_year.set(_year(book.added_at)),
             Book.withdrawn_at.remove(),
+            _standing(standing_of(book.availability, is_sold=True)),
         ]
 
-    return _list_or_delist(book_id, bring_back, listed=True, at=at)
+    return _list_or_delist(book_id, bring_back, listed=True, at=at, beside=beside)
 
 
-def receive_stock(*, book_id: str, copies: int) -> None:
-    """Add copies that came in; the availability follows through the stream.
+# --- Stock -------------------------------------------------------------------------------------------------
 
-    Raises ``BadBookError`` for a number that is no delivery, ``BookNotFoundError``.
+
+def receive_stock(
+    *,
+    book_id: str,
+    copies: int,
+    at: datetime,
+    by: str = BY_SHOP,
+    reason: str = "",
+    form_id: str = "",
+    beside: Beside = nothing_beside,
+) -> bool:
+    """Add copies that came in; the availability follows through the stream. Tell whether this call did it.
+
+    ``form_id`` names the form that says so: sent again it changes nothing. Raises
+    ``BadBookError`` for what is no delivery, ``BookNotFoundError``.
     """
-    if check_stock(copies) == 0:
-        raise BadBookError({"copies": _("At least one copy comes in.")})
+    problems: dict[str, str] = {}
+    said = _check_reason(reason, problems)
+    if _check_count("copies", copies, problems) == 0:
+        problems["copies"] = _("At least one copy comes in.")
+    if problems:
+        raise BadBookError(problems)
 
-    def write_it() -> None:
-        # One write, but as a transaction: botocore may repeat it when its answer was lost.
-        with transaction() as write:
-            return_copies(write, book_id=book_id, copies=copies)
+    def change(write: TransactWrite) -> None:
+        ledger.enter(write, book_id=book_id, kind=RECEIVED, delta=copies, by=by, at=at, reason=said)
+        beside(write)
+        write.update(
+            Book(book_id),
+            actions=[Book.stock.add(copies), *Book.rewritten()],
+            condition=Book.id.exists(),
+        )
 
     try:
-        through_conflicts(write_it)
+        return _once(change, form_id=form_id, book_id=book_id)
     except TransactWriteError as error:
         if CONDITION_FAILED in cancellation_codes(error):
             raise BookNotFoundError(book_id) from error
         raise
 
 
+def adjust_stock(
+    *,
+    book_id: str,
+    seen: int,
+    counted: int,
+    reason: str,
+    at: datetime,
+    by: str = BY_SHOP,
+    form_id: str = "",
+    beside: Beside = nothing_beside,
+) -> bool:
+    """Set a book's stock to what was counted, where the count was made against ``seen`` copies.
+
+    Told and done as ``receive_stock``. Where the stock is no longer what was seen, nothing is
+    written: raises ``StockChangedError``, which says what happened meanwhile. Raises
+    ``BadBookError`` without a reason, for a count that is none or says nothing new, and
+    ``BookNotFoundError``.
+    """
+    problems: dict[str, str] = {}
+    said = _check_reason(reason, problems)
+    if not said and "reason" not in problems:
+        problems["reason"] = _("Say why the stock is not what it was.")
+    if _check_count("counted", counted, problems) == seen:
+        problems["counted"] = _("That is how many copies there are.")
+    if problems:
+        raise BadBookError(problems)
+
+    def change(write: TransactWrite) -> None:
+        ledger.enter(write, book_id=book_id, kind=ADJUSTED, delta=counted - seen, by=by, at=at, reason=said)
+        beside(write)
+        write.update(
+            Book(book_id),
+            actions=[Book.stock.set(counted), *Book.rewritten()],
+            condition=Book.stock == seen,
+        )
+
+    try:
+        return _once(change, form_id=form_id, book_id=book_id)
+    except TransactWriteError as error:
+        if CONDITION_FAILED not in cancellation_codes(error):
+            raise
+        stock = int(_read(book_id).stock)
+        told = ledger.since(book_id, seen=seen, stock=stock)
+        raise StockChangedError(book_id, seen=seen, stock=stock, since=told) from error
+
+
+def state_opening(*, book_id: str, at: datetime) -> bool:
+    """Enter what a book came with that was stored before there was a ledger; tell whether that was missing.
+
+    It is what the entries since then leave over of the stock. Safe beside sales: the book is
+    read anew when it changes meanwhile. Reads the book's whole ledger, so for commands. Raises
+    ``BookNotFoundError``.
+    """
+
+    def state() -> bool:
+        book = _read(book_id)
+        if not ledger.books_without_opening([book_id]):
+            return False
+        opening = ledger.opening_of(book_id, stock=int(book.stock))
+        with transaction() as write:
+            ledger.enter(write, book_id=book_id, kind=OPENING, delta=opening, by=BY_SHOP, at=at)
+            # Every entry goes with a write of its book: none was made since the book was read.
+            write.update(Book(book_id), actions=[*Book.rewritten()], condition=Book.revision == book.revision)
+        return True
+
+    return through_conflicts(state, reads_anew=True)
+
+
+def _once(change: Callable[[TransactWrite], None], *, form_id: str, book_id: str) -> bool:
+    """Make a change of stock in one transaction, a form's only once; tell whether this call made it.
+
+    One write would do where there is no form, but botocore may repeat it when its answer was
+    lost, and a transaction only happens once.
+    """
+    if form_id and not _FORM_ID.fullmatch(form_id):
+        raise BadBookError({"": _("This form is not one of ours. Open the page again.")})
+
+    def write_it() -> None:
+        with transaction() as write:
+            if form_id:
+                write.save(
+                    Unique(f"stock#{form_id}", book_id=book_id), condition=Unique.value.does_not_exist()
+                )
+            change(write)
+
+    try:
+        through_conflicts(write_it)
+    except TransactWriteError as error:
+        if form_id and cancellation_codes(error)[:1] == [CONDITION_FAILED]:  # the form's claim is put first
+            return False
+        raise
+    return True
+
+
+_FORM_ID = re.compile(r"[0-9a-f]{16,64}")
+
+
+def _check_reason(reason: str, problems: dict[str, str]) -> str:
+    try:
+        return plain_line(reason, most=STOCK_REASON_CHARACTERS)
+    except ValueError as error:
+        problems["reason"] = str(error)
+        return ""
+
+
+def _check_count(field: str, copies: int, problems: dict[str, str]) -> int:
+    try:
+        return check_stock(copies)
+    except BadBookError as error:
+        problems[field] = str(error)
+        return -1
+
+
 # --- Parts of other rooms' transactions --------------------------------------------------------------------
 
 
-def take_copies(write: TransactWrite, *, book_id: str, copies: int, price: Decimal) -> None:
-    """Add to a transaction: take copies of a book from stock.
+def take_copies(
+    write: TransactWrite, *, book_id: str, copies: int, price: Decimal, order_id: str, by: str, at: datetime
+) -> None:
+    """Add to a transaction: take copies of a book from stock for an order, and enter why.
 
-    Cancels it (``ConditionalCheckFailed`` for this action) when there are not so many, when the
-    book costs something else by now, or when it is no longer sold.
+    Two actions: a put, which is never refused, and an update. The update cancels the transaction
+    (``ConditionalCheckFailed`` for this action) when there are not so many copies, when the book
+    costs something else by now, or when it is no longer sold. ``by`` is who ordered.
     """
     _check_copies(copies)
+    ledger.enter(write, book_id=book_id, kind=SOLD, delta=-copies, by=by, order_id=order_id, at=at)
     write.update(
         Book(book_id),
         actions=[Book.stock.add(-copies), *Book.rewritten()],
@@ -348,17 +665,45 @@ def take_copies(write: TransactWrite, *, book_id: str, copies: int, price: Decim
     )
 
 
-def return_copies(write: TransactWrite, *, book_id: str, copies: int) -> None:
-    """Add to a transaction: put copies of a book back into stock, also of a withdrawn one.
+def return_copies(
+    write: TransactWrite,
+    *,
+    book_id: str,
+    copies: int,
+    order_id: str,
+    by: str,
+    at: datetime,
+    reason: str = "",
+) -> None:
+    """Add to a transaction: put copies of an order back into stock, also of a withdrawn book, and enter why.
 
-    Cancels it (``ConditionalCheckFailed`` for this action) when there is no such book.
+    Two actions as ``take_copies``; the update cancels the transaction (``ConditionalCheckFailed``
+    for this action) when there is no such book.
     """
     _check_copies(copies)
+    ledger.enter(
+        write,
+        book_id=book_id,
+        kind=RETURNED,
+        delta=copies,
+        by=by,
+        reason=reason,
+        order_id=order_id,
+        at=at,
+    )
     write.update(
         Book(book_id),
         actions=[Book.stock.add(copies), *Book.rewritten()],
         condition=Book.id.exists(),
     )
+
+
+def refused_updates(codes: Sequence[str | None], *, last: int) -> list[bool]:
+    """Return which of a cancelled transaction's last updates were refused, such as those of its books' copies.
+
+    A transaction's updates come behind its puts: so behind what was entered into the ledger.
+    """
+    return [code == CONDITION_FAILED for code in codes[len(codes) - last :]]
 
 
 def _check_copies(copies: int) -> None:
@@ -667,7 +1012,12 @@ def _replace_isbn(write: TransactWrite, before: Book, after: Book) -> None:
 
 
 def _list_or_delist(
-    book_id: str, decide: Callable[[Book], list[Action] | None], *, listed: bool, at: datetime
+    book_id: str,
+    decide: Callable[[Book], list[Action] | None],
+    *,
+    listed: bool,
+    at: datetime,
+    beside: Beside,
 ) -> Book:
     def write() -> None:
         book = _read(book_id)
@@ -680,6 +1030,7 @@ def _list_or_delist(
                     open_transaction.save(entry)
                 else:
                     open_transaction.delete(entry)
+            beside(open_transaction)
             open_transaction.update(
                 Book(book_id),
                 actions=[*actions, Book.updated_at.set(at), Book.version.add(1), *Book.rewritten()],

@@ -17,8 +17,8 @@ from bookstore.caching import public_page
 from bookstore.dynamodb.pages import BadCursorError
 from bookstore.opensearch.errors import SearchUnavailableError
 from bookstore.typesetting import whole_money
+from catalog import book_page, selectors, structured_data
 from catalog import search as book_search
-from catalog import selectors, structured_data
 from catalog.errors import (
     AuthorNotFoundError,
     BookNotFoundError,
@@ -35,7 +35,6 @@ SORT_NAMES = {
     "rating": gettext_lazy("Best rated"),
     "date": gettext_lazy("Newest"),
 }
-NEIGHBOURS = 6
 SUBJECTS_SHOWN = 12
 COVER_SECONDS = 24 * 60 * 60
 
@@ -98,31 +97,7 @@ def book(request: HttpRequest, book_id: str, slug: str = "") -> HttpResponse:
         raise Http404(book_id) from error
     if slug != found.slug:
         return redirect(found.get_absolute_url(), permanent=True)
-    reviews = selectors.published_reviews(book_id) if found.rating_count else []
-    shelf = selectors.books_in_category(slug=found.category, sort="rating").items
-    subject = _subject(found.category)
-    steps = [(_("Categories"), reverse("catalog:categories"))]
-    if subject:
-        steps.append((subject.name, reverse("catalog:category", args=[subject.slug])))
-    steps.append((found.title, found.get_absolute_url()))
-    context = {
-        "book": found,
-        "authors": [person for person in found.contributors if person.role == "author"],
-        "others": [person for person in found.contributors if person.role != "author"],
-        "subject": subject,
-        "reviews": reviews,
-        "neighbours": [neighbour for neighbour in shelf if neighbour.id != book_id][:NEIGHBOURS],
-        "book_data": structured_data.book_data(found, reviews),
-        "breadcrumb": structured_data.breadcrumb_data(*steps),
-    }
-    return render(request, "catalog/book.html", context)
-
-
-def _subject(slug: str) -> selectors.CategorySummary | None:
-    try:
-        return selectors.get_category(slug)
-    except CategoryNotFoundError:  # its books are still for sale
-        return None
+    return render(request, "catalog/book.html", book_page.context_of(found))
 
 
 @require_safe

@@ -35,6 +35,7 @@ from orders.states import BOUGHT, NOTHING_PAID, OWING, SENT, Status
 from orders.steps import (
     BY_PAYMENT,
     ROUNDS,
+    Restocked,
     Rewrite,
     Step,
     busy_sentence,
@@ -140,7 +141,7 @@ def return_order(
         kept = kept_copies(order)
         copies = dict(lines) if lines is not None else kept
         check_copies(order, copies, spoken_for=_spoken_for(order))
-        restocked = copies if restock else {}
+        restocked = Restocked(copies, by=by, reason=reason, at=at) if restock else None
         after = credited(order, copies, as_="returned")
         if copies == kept:
             step: Rewrite = Step(order, Status.RETURNED, by=by, reason=reason, owing=True, at=at, lines=after)
@@ -272,7 +273,8 @@ def _say_done(order: Order, refund: Refund, *, at: datetime) -> Order:
             step: Rewrite = Step(order, Status.REFUNDED, by=refund.by, reason=refund.reason, at=at, **values)
         else:
             step = _with_refunds(order, **values)
-        if take_step(step, restocked=copies if refund.restock else {}):
+        restocked = Restocked(copies, by=refund.by, reason=refund.reason, at=at) if refund.restock else None
+        if take_step(step, restocked=restocked):
             return order
         order = get_order(order.customer_id, order.order_id)
     raise OrderBusyError(busy_sentence())

@@ -80,6 +80,7 @@ from orders.steps import (
     BY_PAYMENT,
     BY_SHOP,
     ROUNDS,
+    Restocked,
     Rewrite,
     Step,
     busy_sentence,
@@ -166,7 +167,13 @@ def _write_reservation(order: Order) -> list[bool]:
             write.save(marker, condition=UnpaidOrder.order_id.does_not_exist())
             for line in order.lines:
                 catalogue.take_copies(
-                    write, book_id=line.book_id, copies=int(line.quantity), price=line.price
+                    write,
+                    book_id=line.book_id,
+                    copies=int(line.quantity),
+                    price=line.price,
+                    order_id=order.order_id,
+                    by=BY_CUSTOMER,
+                    at=order.ordered_at,
                 )
 
     marker = UnpaidOrder(order.customer_id, order_id=order.order_id)
@@ -178,7 +185,8 @@ def _write_reservation(order: Order) -> list[bool]:
         codes = cancellation_codes(error)
         if CONDITION_FAILED not in codes:
             raise
-        return [code == CONDITION_FAILED for code in codes]  # puts come first, then updates
+        placed = [code == CONDITION_FAILED for code in codes[:2]]  # puts come first
+        return placed + catalogue.refused_updates(codes, last=len(order.lines))
     return []
 
 
@@ -533,7 +541,8 @@ def _cancel(
     copies = kept_copies(order)
     lines = credited(order, copies, as_="cancelled")
     step = Step(order, Status.CANCELLED, by=by, reason=reason, owing=owing, at=at, lines=lines)
-    return take_step(step, restocked=copies, drops_marker=order.may_be_paid, beside=beside)
+    restocked = Restocked(copies, by=by, reason=reason, at=at)
+    return take_step(step, restocked=restocked, drops_marker=order.may_be_paid, beside=beside)
 
 
 # What the shop does by itself.

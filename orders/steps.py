@@ -104,6 +104,19 @@ class Step(Rewrite):
         )
 
 
+@dataclass(frozen=True)
+class Restocked:
+    """Copies, by book, that go back into stock, and what the stock ledger says of them."""
+
+    copies: Mapping[str, int]
+    by: str
+    reason: str
+    at: datetime
+
+
+_NOTHING_RESTOCKED = Restocked({}, by="", reason="", at=datetime.min)  # noqa: DTZ901 - nobody reads it
+
+
 def next_version(order: Order) -> int:
     """Return the version that an order has after its next write."""
     return int(order.version) + 1
@@ -112,17 +125,18 @@ def next_version(order: Order) -> int:
 def take_step(
     step: Rewrite,
     *,
-    restocked: Mapping[str, int] | None = None,
+    restocked: Restocked | None = None,
     drops_marker: bool = False,
     beside: Beside = nothing_beside,
 ) -> bool:
     """Take a step with all that belongs to it, in one transaction; tell whether the order was as it was read.
 
-    ``restocked`` are copies, by book, that go back into stock; those of a book that the catalogue
-    no longer knows go nowhere. ``drops_marker``: the order no longer keeps another from awaiting
-    payment. ``beside`` adds what else belongs into it, such as the admin's log.
+    Copies of a book that the catalogue no longer knows go nowhere. ``drops_marker``: the order no
+    longer keeps another from awaiting payment. ``beside`` adds what else belongs into it, such as
+    the admin's log.
     """
-    books = dict(restocked or {})
+    told = restocked or _NOTHING_RESTOCKED
+    books = dict(told.copies)
     marked = drops_marker
 
     def write_all() -> None:
@@ -132,7 +146,15 @@ def take_step(
             beside(write)
             step.write(write)
             for book_id, copies in books.items():
-                catalogue.return_copies(write, book_id=book_id, copies=copies)
+                catalogue.return_copies(
+                    write,
+                    book_id=book_id,
+                    copies=copies,
+                    order_id=step.order.order_id,
+                    by=told.by,
+                    reason=told.reason,
+                    at=told.at,
+                )
 
     for _round in range(ROUNDS):
         try:

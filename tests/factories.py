@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from bookstore.dynamodb.tables import transaction
 from catalog import services
 
 _numbers = itertools.count(1)
@@ -22,6 +23,20 @@ def book(name: str = "", *, price: str = "7.99", stock: int = 10, **fields: Any)
     fields.setdefault("category", "fiction")
     fields.setdefault("at", datetime.now(UTC))
     return services.add_book(name=name or f"Book {number}", price=Decimal(price), stock=stock, **fields)
+
+
+def sold(book: Any, copies: int = 1) -> None:
+    """Take copies of a book from stock, as an order does."""
+    with transaction() as write:
+        services.take_copies(
+            write,
+            book_id=book.id,
+            copies=copies,
+            price=book.price,
+            order_id="order-1",
+            by="customer",
+            at=datetime.now(UTC),
+        )
 
 
 ADDRESS = {

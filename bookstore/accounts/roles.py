@@ -16,8 +16,11 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "catalog.change_book",
         "catalog.withdraw_book",
         "catalog.reprice_book",
+        "catalog.shelve_book",
         "catalog.add_category",
         "catalog.change_category",
+        "catalog.delete_category",
+        "catalog.change_author",
     ),
     ORDERS: (
         "orders.change_order",
@@ -26,6 +29,8 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "orders.cancel_order",
         "orders.refund_order",
         "catalog.receive_book",
+        "catalog.adjust_book",
+        "catalog.shelve_book",
     ),
     SUPPORT: (
         "orders.change_order",

@@ -23,7 +23,12 @@ from bookstore.dynamodb.admin.spreadsheets import csv_line
 from bookstore.dynamodb.attributes import instant_text
 
 ENTRIES_SHOWN = 100  # in a row's history, newest first
-VALUE_CHARACTERS = 500  # of an old or a new value; DynamoDB's items end at 400 KB
+VALUE_CHARACTERS = 12_000  # of an old or a new value; DynamoDB's items end at 400 KB
+SHOWN_CHARACTERS = 500  # of them, in a history; older entries have no more
+
+
+# A field as the form called it, its old and its new value, and perhaps the field's name in the model.
+type Change = tuple[str, Any, Any] | tuple[str, Any, Any, str]
 
 
 def entry(
@@ -31,11 +36,11 @@ def entry(
     user: Any,
     row: Any,
     kind: str,
-    changes: Iterable[tuple[str, Any, Any]] = (),
+    changes: Iterable[Change] = (),
     message: str = "",
     at: datetime | None = None,
 ) -> LogItem:
-    """Return an entry that is not stored yet. ``changes`` are a field's name, old and new value."""
+    """Return an entry that is not stored yet."""
     return entry_of(
         label=row._meta.label_lower,
         key=str(row.pk),
@@ -55,7 +60,7 @@ def entry_of(
     shown: str,
     user: Any,
     kind: str,
-    changes: Iterable[tuple[str, Any, Any]] = (),
+    changes: Iterable[Change] = (),
     message: str = "",
     at: datetime | None = None,
 ) -> LogItem:
@@ -75,8 +80,10 @@ def entry_of(
         shown=Truncator(shown).chars(200),
         message=message,
         changes=[
-            FieldChange(field=str(field), old=written(old), new=written(new))  # type: ignore[no-untyped-call]
-            for field, old, new in changes
+            FieldChange(  # type: ignore[no-untyped-call]  # PynamoDB's
+                field=str(field), old=written(old), new=written(new), name=name[0] if name else None
+            )
+            for field, old, new, *name in changes
         ],
     )
 
@@ -107,6 +114,15 @@ def written(value: Any) -> str:
     elif isinstance(value, bool):
         value = _("yes") if value else _("no")
     return Truncator(str(value)).chars(VALUE_CHARACTERS)
+
+
+def is_cut(value: str) -> bool:
+    """Tell whether the log holds only the beginning of a value."""
+    return value.endswith("…") and len(value) in {SHOWN_CHARACTERS, VALUE_CHARACTERS}
+
+
+def _shown(value: str) -> str:
+    return Truncator(value).chars(SHOWN_CHARACTERS)
 
 
 @dataclass(frozen=True)
@@ -168,7 +184,7 @@ class Entry:
                 sentence = _("%(field)s changed from “%(old)s” to “%(new)s”.")
             else:
                 sentence = _("%(field)s set to “%(new)s”.")
-            parts.append(sentence % {"field": each.field, "old": each.old, "new": each.new})
+            parts.append(sentence % {"field": each.field, "old": _shown(each.old), "new": _shown(each.new)})
         return " ".join(parts)
 
     def get_admin_url(self) -> str | None:

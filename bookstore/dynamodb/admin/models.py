@@ -34,7 +34,8 @@ class ByDay(GlobalSecondaryIndex["LogItem"]):
 class FieldChange(MapAttribute[str, str]):
     """One field's two values, as people read them."""
 
-    field = UnicodeAttribute()
+    field = UnicodeAttribute()  # as the form called it
+    name = UnicodeAttribute(null=True)  # the model's; older entries have none
     old = UnicodeAttribute(default="")
     new = UnicodeAttribute(default="")
 

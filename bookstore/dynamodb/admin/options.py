@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin import ShowFacets, helpers
+from django.contrib.admin import ActionLocation, ShowFacets, helpers
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import PAGE_VAR
@@ -32,12 +32,14 @@ from bookstore.dynamodb.admin.errors import (
 from bookstore.dynamodb.admin.forms import SEEN, FacadeForm
 from bookstore.dynamodb.admin.models import ADDED, CHANGED, DELETED, LogItem
 from bookstore.dynamodb.admin.querysets import MOST_ROWS, ROWS_A_READ, DynamoQuerySet
+from bookstore.dynamodb.budget import waiting_at_most
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
 else:
     _ModelAdmin = admin.ModelAdmin
 
+ACTION_SECONDS = 20.0  # that an action may wait for DynamoDB; a page has less
 AUTOCOMPLETED = 20  # hits a page, as Django's view has it
 FAILURES_TOLD = 5  # by name; the others are counted
 
@@ -94,6 +96,18 @@ class FacadeAdmin(_ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:  # noqa: ARG002, D102 - Django's
         return CursorChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Answer with the list; with 403 where an action is asked for that this person has no right to."""
+        self._check_action(request, ActionLocation.CHANGE_LIST, "action")
+        return super().changelist_view(request, extra_context)
+
+    def _check_action(self, request: HttpRequest, location: Any, field: str) -> None:
+        """Refuse an action that was not offered: Django takes it for no action, and answers with the page."""
+        if named := set(request.POST.getlist(field)):
+            offered = self.get_actions(request, location)
+            if named & {each.name for each in self._get_base_actions(location)} - offered.keys():  # type: ignore[attr-defined]  # the stubs leave it out
+                raise PermissionDenied
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list; the plain one, with a message, when the address asks for what no list has."""
@@ -166,6 +180,8 @@ class FacadeAdmin(_ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """Answer with the form again when the application, or somebody else's change, was in the way."""
+        location = ActionLocation.CHANGE_FORM
+        self._check_action(request, location, f"{location.value}-action")
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except ChangedMeanwhileError:
@@ -189,7 +205,7 @@ class FacadeAdmin(_ModelAdmin):
             for name in form.changed_data
         }
         changes = [
-            (_label(form, name), form.initial.get(name), form.cleaned_data[name])
+            (_label(form, name), form.initial.get(name), form.cleaned_data[name], name)
             for name in form.changed_data
         ]
         for formset in formsets:
@@ -197,7 +213,8 @@ class FacadeAdmin(_ModelAdmin):
             if formset.has_changed():
                 before, after = formset.stored_list(), formset.wanted_list()
                 changed[formset.attribute] = after
-                changes.append((capfirst(formset.model._meta.verbose_name_plural), before, after))
+                title = str(capfirst(formset.model._meta.verbose_name_plural))
+                changes.append((title, before, after, formset.attribute))
         item = self._entry(request, row, CHANGED if change else ADDED, changes)
         beside = partial(audit.record, item=item)
         if not change:
@@ -219,7 +236,7 @@ class FacadeAdmin(_ModelAdmin):
         request: HttpRequest,
         row: Any,
         kind: str,
-        changes: Iterable[tuple[str, Any, Any]] = (),
+        changes: Iterable[audit.Change] = (),
         message: str = "",
     ) -> LogItem:
         return audit.entry(user=request.user, row=row, kind=kind, changes=changes, message=message)
@@ -262,7 +279,12 @@ class FacadeAdmin(_ModelAdmin):
             "preserved_filters": self.get_preserved_filters(request),
             **(extra_context or {}),
         }
-        return TemplateResponse(request, "admin/object_history.html", context)
+        template = self.object_history_template or [
+            f"admin/{self.opts.app_label}/{self.opts.model_name}/object_history.html",
+            f"admin/{self.opts.app_label}/object_history.html",
+            "admin/object_history.html",
+        ]
+        return TemplateResponse(request, template, context)
 
     # --- Deleting ----------------------------------------------------------------------------------------
 
@@ -298,6 +320,10 @@ class FacadeAdmin(_ModelAdmin):
         self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
         """Run an action on the ticked rows, or on all rows of the list, up to ``MOST_ROWS`` of them."""
+        with waiting_at_most(ACTION_SECONDS):
+            return self._act(request, queryset, *args, **kwargs)
+
+    def _act(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> HttpResponse | None:
         across = request.POST.get("select_across", "0") != "0"
         try:
             chosen = self._all_of(queryset) if across else self._ticked(request, queryset)

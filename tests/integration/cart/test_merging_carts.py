@@ -8,7 +8,6 @@ import pytest
 from django.conf import settings
 
 from bookstore.accounts import signals
-from bookstore.dynamodb.tables import transaction
 from bookstore.messages import CookieMessages
 from cart import services
 from cart.models import CartLine
@@ -145,11 +144,6 @@ def test_signing_in_says_once_what_came_along(client, rf):
     assert list(said) == []
 
 
-def sell(book, copies: int) -> None:
-    with transaction() as write:
-        catalogue.take_copies(write, book_id=book.id, copies=copies, price=book.price)
-
-
 def messages_of(request):
     request._messages = CookieMessages(request)
     return request._messages
@@ -169,7 +163,7 @@ def test_signing_in_without_a_cart_of_ones_own_changes_nothing(rf, cookie):
 
 def test_buying_again_adds_what_is_sold_today_and_names_the_rest():
     fine, sold_out, withdrawn, full = (factories.book(name, stock=5) for name in ("A", "B", "C", "D"))
-    sell(sold_out, 5)
+    factories.sold(sold_out, 5)
     catalogue.withdraw_book(book_id=withdrawn.id, at=NOW)
     line("c-1", full.id, 20)
     line("c-1", fine.id, 19)

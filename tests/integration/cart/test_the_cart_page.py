@@ -7,7 +7,6 @@ from decimal import Decimal
 import pytest
 
 from bookstore.accounts import signals
-from bookstore.dynamodb.tables import transaction
 from cart import services
 from cart.models import CartLine
 from cart.selectors import Availability, cart_of, count_copies
@@ -63,9 +62,8 @@ def test_lines_that_cannot_be_bought_say_why_and_count_nothing(sign_in):
     for book in (sold_out, withdrawn, fine):
         add("c-1", book.id)
     add("c-1", short.id, 12)
-    with transaction() as write:
-        catalogue.take_copies(write, book_id=sold_out.id, copies=10, price=sold_out.price)
-        catalogue.take_copies(write, book_id=short.id, copies=8, price=short.price)
+    factories.sold(sold_out, 10)
+    factories.sold(short, 8)
     catalogue.withdraw_book(book_id=withdrawn.id, at=datetime.now(UTC))
     cart = cart_of("c-1")
     assert {line.title: line.availability for line in cart.lines} == {

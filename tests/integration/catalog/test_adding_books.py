@@ -156,7 +156,7 @@ def test_an_edit_between_reading_and_writing_is_noticed(now, monkeypatch):
 
 def test_a_sale_is_no_edit(now):
     book("Emma", book_id="b-1")
-    services.receive_stock(book_id="b-1", copies=5)
+    services.receive_stock(book_id="b-1", copies=5, at=now)
     revised = services.revise_book(book_id="b-1", version=1, name="Pride", at=now)
     assert (revised.name, revised.stock, revised.version) == ("Pride", 15, 2)
 
@@ -229,7 +229,7 @@ def test_an_unknown_book_can_be_neither_revised_nor_withdrawn(now):
         lambda: services.revise_book(book_id="x", version=1, name="Y", at=now),
         lambda: services.withdraw_book(book_id="x", at=now),
         lambda: services.bring_back_book(book_id="x", at=now),
-        lambda: services.receive_stock(book_id="x", copies=1),
+        lambda: services.receive_stock(book_id="x", copies=1, at=now),
     ):
         with pytest.raises(BookNotFoundError):
             act()

@@ -33,7 +33,7 @@ def history(image_of, now):
     images = [image_of("emma")]
     services.revise_book(book_id="emma", version=1, name="Emma Revised", at=now)
     images.append(image_of("emma"))
-    services.receive_stock(book_id="emma", copies=3)
+    services.receive_stock(book_id="emma", copies=3, at=now)
     images.append(image_of("emma"))
     services.withdraw_book(book_id="emma", at=now)
     images.append(image_of("emma"))

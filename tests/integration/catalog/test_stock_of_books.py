@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -6,9 +7,9 @@ from pynamodb.exceptions import TransactWriteError
 
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import transaction
-from catalog import services
+from catalog import models, services
 from catalog.errors import BadBookError, BookNotFoundError
-from catalog.models import Book
+from catalog.models import Book, StockEntry
 from tests.factories import book
 
 
@@ -16,13 +17,24 @@ def stored(book_id):
     return Book.get(book_id, consistent_read=True)
 
 
+def ledger_of(book_id):
+    """Return a book's entries, oldest first."""
+    return [(entry.kind, int(entry.delta)) for entry in StockEntry.query(book_id, consistent_read=True)]
+
+
+def for_an_order():
+    return {"order_id": "order-1", "by": "customer", "at": datetime.now(UTC)}
+
+
 def take(book_id, copies=1, price="7.99"):
     """Take copies in a transaction of their own; tell whether it went through."""
     try:
         with transaction() as write:
-            services.take_copies(write, book_id=book_id, copies=copies, price=Decimal(price))
+            services.take_copies(
+                write, book_id=book_id, copies=copies, price=Decimal(price), **for_an_order()
+            )
     except TransactWriteError as error:
-        if cancellation_codes(error) != [CONDITION_FAILED]:
+        if cancellation_codes(error) != [None, CONDITION_FAILED]:  # nothing is wrong with the entry
             raise
         return False
     return True
@@ -30,7 +42,7 @@ def take(book_id, copies=1, price="7.99"):
 
 def give_back(book_id, copies=1):
     with transaction() as write:
-        services.return_copies(write, book_id=book_id, copies=copies)
+        services.return_copies(write, book_id=book_id, copies=copies, **for_an_order())
 
 
 def test_copies_are_taken_and_returned(now):
@@ -89,7 +101,7 @@ def test_taking_no_copies_is_a_mistake_of_the_caller(copies):
     for act in (services.return_copies, services.take_copies):
         price = {"price": Decimal(1)} if act is services.take_copies else {}
         with pytest.raises(ValueError, match="copies"):
-            act(None, book_id="b-1", copies=copies, **price)
+            act(None, book_id="b-1", copies=copies, **for_an_order(), **price)
 
 
 def test_a_transaction_that_fails_elsewhere_takes_nothing():
@@ -98,19 +110,24 @@ def test_a_transaction_that_fails_elsewhere_takes_nothing():
 
     def take_both():
         with transaction() as write:
-            services.take_copies(write, book_id="b-1", copies=1, price=Decimal("7.99"))
-            services.take_copies(write, book_id="b-2", copies=1, price=Decimal("7.99"))
+            services.take_copies(write, book_id="b-1", copies=1, price=Decimal("7.99"), **for_an_order())
+            services.take_copies(write, book_id="b-2", copies=1, price=Decimal("7.99"), **for_an_order())
 
     with pytest.raises(TransactWriteError) as caught:
         take_both()
-    assert cancellation_codes(caught.value) == [None, CONDITION_FAILED]
+    assert services.refused_updates(cancellation_codes(caught.value), last=2) == [False, True]
+    assert ledger_of("b-1") == [(models.OPENING, 5)]
     assert stored("b-1").stock == 5
 
 
 def test_deliveries_at_the_same_time_all_count():
     book(book_id="b-1", stock=0)
     with ThreadPoolExecutor(10) as vans:
-        list(vans.map(lambda _: services.receive_stock(book_id="b-1", copies=3), range(10)))
+        list(
+            vans.map(
+                lambda _: services.receive_stock(book_id="b-1", copies=3, at=datetime.now(UTC)), range(10)
+            )
+        )
     assert stored("b-1").stock == 30
 
 
@@ -118,7 +135,7 @@ def test_deliveries_at_the_same_time_all_count():
 def test_a_delivery_brings_at_least_one_copy(copies):
     book(book_id="b-1", stock=1)
     with pytest.raises(BadBookError):
-        services.receive_stock(book_id="b-1", copies=copies)
+        services.receive_stock(book_id="b-1", copies=copies, at=datetime.now(UTC))
     assert stored("b-1").stock == 1
 
 
@@ -126,10 +143,10 @@ def test_a_delivery_brings_at_least_one_copy(copies):
 def test_an_answer_that_was_lost_brings_no_copies_twice(lose_answer, operation):
     book(book_id="b-1", stock=3)
     lose_answer(operation)
-    services.receive_stock(book_id="b-1", copies=10)
+    services.receive_stock(book_id="b-1", copies=10, at=datetime.now(UTC))
     assert stored("b-1").stock == 13
 
 
 def test_no_copies_come_in_for_a_book_that_is_not_there():
     with pytest.raises(BookNotFoundError):
-        services.receive_stock(book_id="b-404", copies=1)
+        services.receive_stock(book_id="b-404", copies=1, at=datetime.now(UTC))

@@ -6,6 +6,7 @@ as a test says, for whatever write comes next; after that the store is asked.
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -122,7 +123,7 @@ def test_revising_and_withdrawing_go_through_conflicts(emma, meet, now):
 
 def test_a_delivery_goes_through_conflicts_and_counts_once(emma, meet):
     refused = meet(2)
-    catalogue.receive_stock(book_id=emma.id, copies=5)
+    catalogue.receive_stock(book_id=emma.id, copies=5, at=datetime.now(UTC))
     assert len(refused) == 2
     assert stock(emma) == 14
 

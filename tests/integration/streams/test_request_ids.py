@@ -1,6 +1,7 @@
 """A request is followed from the page to the projector; items that tell of none are projected as ever."""
 
 import logging
+from datetime import UTC, datetime
 
 from bookstore.dynamodb.tables import connection
 from bookstore.logs import current_request_id, request_context
@@ -18,7 +19,7 @@ def test_what_a_request_writes_is_projected_under_its_id(pump, caplog, monkeypat
     with request_context("request-of-one-page"):
         written = book()
     with request_context("request-of-another"):
-        services.receive_stock(book_id=written.id, copies=1)
+        services.receive_stock(book_id=written.id, copies=1, at=datetime.now(UTC))
     with caplog.at_level(logging.INFO):
         pump()
     assert projected == [(each, each) for each in ("request-of-one-page", "request-of-another")]
@@ -30,7 +31,7 @@ def test_a_write_outside_of_a_request_names_none():
     with request_context("request-of-one-page"):
         written = book()
     assert Book.get(written.id).request_id == "request-of-one-page"
-    services.receive_stock(book_id=written.id, copies=1)
+    services.receive_stock(book_id=written.id, copies=1, at=datetime.now(UTC))
     assert Book.get(written.id).request_id is None
 
 

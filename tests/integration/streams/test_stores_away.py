@@ -119,7 +119,7 @@ def test_dynamodb_away_from_the_projector_is_no_poison(pump: PumpAll, now: datet
         seen.append(event)
         return {"batchItemFailures": []}
 
-    catalogue.receive_stock(book_id=book.id, copies=5)
+    catalogue.receive_stock(book_id=book.id, copies=5, at=now)
     Pump(deliver=keep).drain()  # type: ignore[arg-type]
     image = seen[0]["Records"][-1]["dynamodb"]["NewImage"]  # type: ignore[index]
     image["availability"] = {"S": "sold_out"}  # so that there is something to mend

@@ -1,0 +1,26 @@
+"""What staff say of a book in forms and files, as the services take it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+PEOPLE = ("authors", "translators", "illustrators", "editors")  # a line for each person
+SAID = (
+    *("name", *PEOPLE, "category", "price", "description", "isbn13", "language", "publisher"),
+    *("published_on", "pages", "format", "series", "location", "prior_rating"),
+)
+
+
+def people_of(item: Any, field: str) -> str:
+    """Return a stored book's people of one kind, a line for each."""
+    role = field.removesuffix("s")
+    return "\n".join(each.name for each in item.contributors if each.role == role)
+
+
+def said(values: Mapping[str, Any]) -> Any:
+    """Return a form's values as the services take them."""
+    told = {name: "" if value is None and name == "description" else value for name, value in values.items()}
+    return told | {
+        name: [line.strip() for line in (told[name] or "").splitlines() if line.strip()]
+        for name in PEOPLE
+        if name in told
+    }

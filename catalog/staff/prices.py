@@ -1,0 +1,152 @@
+"""The prices of many books changed by percent: by how much, what that comes to, and then once."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core import signing
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from bookstore.dynamodb.admin.options import ACTION_SECONDS, FAILURES_TOLD
+from bookstore.dynamodb.budget import waiting_at_most
+from bookstore.dynamodb.tables import Beside
+from catalog import services
+from catalog.drafts import check_price
+from catalog.errors import BadBookError
+from catalog.services import NewPrice
+from catalog.staff import pages
+
+LEAST_PERCENT, MOST_PERCENT = Decimal(-90), Decimal(400)
+
+ROUNDINGS = [
+    (services.CENT, gettext_lazy("to the penny")),
+    (services.NINETY_NINE, gettext_lazy("to the nearest price that ends in .99")),
+    (services.HALF, gettext_lazy("to the nearest 0.50")),
+]
+
+# The books chosen, as they were: number, version, title, price. Signed, so that nobody adds to them.
+type Chosen = Sequence[Sequence[Any]]
+
+
+class PercentForm(forms.Form):
+    """By how much, and how what comes out is rounded."""
+
+    chosen = forms.CharField(widget=forms.HiddenInput)
+    percent = forms.DecimalField(
+        label=gettext_lazy("percent"),
+        min_value=LEAST_PERCENT,
+        max_value=MOST_PERCENT,
+        max_digits=5,
+        decimal_places=2,
+        help_text=gettext_lazy("Such as 5, or -12.5 to lower them."),
+    )
+    rounding = forms.ChoiceField(label=gettext_lazy("rounded, half up,"), choices=ROUNDINGS)
+
+
+def ask(admin: Any, request: HttpRequest, books: Any) -> HttpResponseBase:
+    """Ask by how much the prices of these books change."""
+    chosen = [(book.pk, int(book.version), str(book), str(book.price)) for book in books]
+    return _page(admin, request, PercentForm(initial={"chosen": _signed(request, chosen)}), chosen)
+
+
+def preview(admin: Any, request: HttpRequest) -> HttpResponseBase:
+    """Show what each book would cost; change nothing."""
+    pages.check(request, "reprice", admin.opts)
+    form = PercentForm(request.POST)
+    chosen = _opened(request, "chosen")
+    if chosen is None:
+        return _lost(admin, request)
+    if not form.is_valid():
+        return _page(admin, request, form, chosen)
+    percent, rounding = form.cleaned_data["percent"], form.cleaned_data["rounding"]
+    rows = [_row(each, percent, rounding) for each in chosen]
+    moves = [
+        (*each, str(row["new"]))
+        for each, row in zip(chosen, rows, strict=True)
+        if not row["problem"] and row["new"] != row["old"]
+    ]
+    return _page(admin, request, form, chosen, rows=rows, moves=len(moves), plan=_signed(request, moves))
+
+
+def apply(admin: Any, request: HttpRequest) -> HttpResponseBase:
+    """Change the prices that the preview showed, each once, and say which could not be."""
+    pages.check(request, "reprice", admin.opts)
+    plan = _opened(request, "plan")
+    if plan is None:
+        return _lost(admin, request)
+    titles = {book_id: title for book_id, _version, title, _old, _new in plan}
+    moves = [
+        NewPrice(book_id, version, Decimal(old), Decimal(new)) for book_id, version, _title, old, new in plan
+    ]
+
+    def beside(each: NewPrice) -> Beside:
+        row = admin.model(pk=each.book_id, name=titles[each.book_id])
+        return pages.logged(request, row, changes=[(_("Price"), each.old, each.new, "price")])
+
+    with waiting_at_most(ACTION_SECONDS):
+        done = services.reprice_books(prices=moves, at=timezone.now(), beside=beside)
+    _report(request, done, titles)
+    return HttpResponseRedirect(pages.address(admin, "changelist"))
+
+
+def _report(request: HttpRequest, done: services.Repriced, titles: dict[str, str]) -> None:
+    if count := len(done.changed):
+        told = ngettext("%(count)d price was changed.", "%(count)d prices were changed.", count)
+        messages.success(request, told % {"count": count})
+    if count := len(done.there):
+        told = ngettext("%(count)d book costs that already.", "%(count)d books cost that already.", count)
+        messages.info(request, told % {"count": count})
+    if count := len(done.refused):
+        told = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", count)
+        named = [f"{titles[book_id]}: {why}" for book_id, why in done.refused.items()]
+        which = " ".join(named[:FAILURES_TOLD]) + (" …" if count > FAILURES_TOLD else "")
+        messages.error(request, told % {"count": count, "which": which})
+
+
+def _row(each: Sequence[Any], percent: Decimal, rounding: str) -> dict[str, Any]:
+    _book_id, _version, title, price = each
+    old = Decimal(price)
+    new = services.percent_of(old, percent, rounding)
+    try:
+        check_price(new)
+    except BadBookError as error:
+        return {"title": title, "old": old, "new": old, "problem": str(error)}
+    return {"title": title, "old": old, "new": new, "problem": ""}
+
+
+def _page(
+    admin: Any, request: HttpRequest, form: PercentForm, chosen: Chosen, **more: Any
+) -> HttpResponseBase:
+    count = len(chosen)
+    title = ngettext("Change the price of %(count)d book", "Change the prices of %(count)d books", count)
+    context = pages.frame(admin, request, title=title % {"count": count}, form=form, chosen=chosen, **more)
+    return TemplateResponse(request, "admin/catalog/book/prices.html", context)
+
+
+def _signed(request: HttpRequest, rows: Any) -> str:
+    return signing.dumps(list(rows), salt=_salt(request), compress=True)
+
+
+def _opened(request: HttpRequest, field: str) -> Chosen | None:
+    """Return what a form brings back; None for what this person's page did not sign."""
+    try:
+        opened: Chosen = signing.loads(request.POST.get(field, ""), salt=_salt(request))
+    except signing.BadSignature:
+        return None
+    return opened
+
+
+def _salt(request: HttpRequest) -> str:
+    return f"catalog.prices:{request.user.pk}"
+
+
+def _lost(admin: Any, request: HttpRequest) -> HttpResponseBase:
+    messages.warning(request, _("Choose the books whose prices are to change. Nothing was changed."))
+    return HttpResponseRedirect(pages.address(admin, "changelist"))

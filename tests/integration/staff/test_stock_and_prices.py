@@ -1,0 +1,428 @@
+"""A member of staff and a book's stock, its place on sale, its price, and the versions it had."""
+
+import html
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from bookstore.dynamodb.admin import audit
+from catalog import services
+from catalog.models import Book, StockEntry
+from tests import factories
+
+BOOKS = "/admin/catalog/book/"
+STOCK = f"{BOOKS}b-1/stock/"
+LONG = "A long story. " * 300
+
+
+@pytest.fixture
+def owner(sign_in: Callable[..., Client]) -> Client:
+    return sign_in(customer_id="o-1", email="owner@example.com", groups=("owner", "staff"))
+
+
+@pytest.fixture
+def clerk(sign_in: Callable[..., Client]) -> Callable[..., Client]:
+    return lambda *groups: sign_in(customer_id="s-1", email="clerk@example.com", groups=("staff", *groups))
+
+
+def text(response: Any) -> str:
+    assert response.status_code == 200, (response.status_code, response.content[:2000])
+    return html.unescape(response.content.decode())
+
+
+def fields(page: str, action: str) -> dict[str, str]:
+    """Return what the form of an address would send, without what is typed into it."""
+    form = re.search(rf'<form [^>]*action="{re.escape(action)}".*?</form>', page, re.DOTALL)
+    assert form, action
+    tags = re.findall(r"<(?:input|select)\b[^>]*>", form[0])
+    named = [(re.search(r'name="([^"]+)"', tag), re.search(r'value="([^"]*)"', tag)) for tag in tags]
+    return {name[1]: value[1] if value else "" for name, value in named if name}
+
+
+def said(page: str) -> list[str]:
+    return [
+        each.strip() for each in re.findall(r'<li class="(?:success|warning|error|info)">(.*?)</li>', page)
+    ]
+
+
+def stored(book_id: str = "b-1") -> Book:
+    return Book.get(book_id, consistent_read=True)
+
+
+def send(client: Client, step: str, page: str = "", **typed: str) -> Any:
+    page = page or text(client.get(STOCK))
+    form = fields(page, f"{STOCK}{step}/")
+    return client.post(f"{STOCK}{step}/", form | {f"{step}-{name}": value for name, value in typed.items()})
+
+
+# --- Stock -------------------------------------------------------------------------------------------------
+
+
+def test_copies_are_received_adjusted_and_shelved_each_once(owner: Client, wire: Any) -> None:
+    book = factories.book("Emma", book_id="b-1", stock=2)
+    factories.sold(book)
+    owner.get(BOOKS)
+    with wire.count() as calls:
+        page = text(owner.get(STOCK))
+    assert calls.dynamodb <= 3
+    with wire.count() as calls:
+        answers = [send(owner, "receive", page, copies="10", reason="Gardners, 12 March") for _ in range(2)]
+    assert calls.dynamodb <= 2 * (1 + 4)
+    assert [answer.headers["Location"] for answer in answers] == [STOCK, STOCK]
+    page = text(owner.get(STOCK))
+    assert said(page) == ["Received 10 copies.", "This form was sent before: nothing was changed again."]
+    page = text(owner.get(STOCK))
+    for _twice in range(2):
+        assert send(owner, "adjust", page, counted="9", reason="Damaged").status_code == 302
+    assert send(owner, "shelve", location="B 12").status_code == 302
+    assert (int(stored().stock), stored().location) == (9, "B 12")
+    page = text(owner.get(STOCK))
+    assert "shelf B 12" in page
+    rows = [
+        " ".join(re.sub("<[^>]+>", " ", row).split())
+        for row in re.findall(r"<tr>(.*?)</tr>", page.partition('id="ledger"')[2], re.DOTALL)
+    ]
+    assert [re.sub(r"^\d.*?\d\d:\d\d ", "", row) for row in rows[1:]] == [
+        "Adjusted: Damaged owner@example.com -2 9",
+        "Received: Gardners, 12 March owner@example.com +10 11",
+        "Sold customer · order order-1 -1 1",
+        "Opening stock shop +2 2",
+    ]
+    history = text(owner.get(f"{BOOKS}b-1/history/"))
+    assert "Received 10 copies." in history
+    assert "Adjusted the stock from 11 to 9: Damaged." in history
+    assert "Shelf set to “B 12”." in history
+
+
+def test_a_count_that_others_overtook_is_not_stored_and_says_what_they_did(owner: Client) -> None:
+    book = factories.book("Emma", book_id="b-1", stock=5)
+    page = text(owner.get(STOCK))
+    factories.sold(book, 2)
+    told = text(send(owner, "adjust", page, counted="4", reason="Counted"))
+    assert "There were 5 copies when you looked and there are 3 now." in told
+    assert "-2 sold (customer)" in told
+    assert fields(told, f"{STOCK}adjust/")["adjust-seen"] == "3"
+    assert int(stored().stock) == 3
+    assert send(owner, "adjust", told).status_code == 302  # which is an informed decision
+    assert (int(stored().stock), sum(int(each.delta) for each in StockEntry.query("b-1"))) == (4, 4)
+    page = text(owner.get(STOCK))
+    services.revise_book(book_id="b-1", version=1, at=datetime.now(UTC), location="A 1")
+    told = text(send(owner, "shelve", page, location="Z 9"))
+    assert "Someone else changed this book meanwhile." in told
+    assert stored().location == "A 1"
+
+
+def test_whatever_is_typed_into_the_stock_forms_is_answered_with_a_sentence(owner: Client) -> None:
+    factories.book("Emma", book_id="b-1", stock=5)
+    page = text(owner.get(STOCK))
+    hostile = ("", "-1", "0", "1e3", "9" * 5000, "2000000", "\x00", "<script>alert(1)</script>", "=1+1")
+    for typed in hostile:
+        for step, field in (("receive", "copies"), ("adjust", "counted")):
+            if (step, typed) != ("adjust", "0"):
+                told = send(owner, step, page, **{field: typed, "reason": "x"})
+                assert "errorlist" in text(told), (step, typed)
+                assert b"<script>alert" not in told.content
+    assert "Say why" in text(send(owner, "adjust", page, counted="4", reason=" "))
+    assert "more than 200" in text(send(owner, "receive", page, copies="4", reason="x" * 300))
+    assert "not one of ours" in text(send(owner, "receive", page, copies="4", form_id="../x"))
+    assert "errorlist" in text(owner.post(f"{STOCK}receive/", {}))
+    assert owner.post(f"{STOCK}nonsense/").status_code == 404
+    assert owner.get(f"{STOCK}receive/").headers["Location"] == STOCK
+    for forged in ("x", "é" * 3000, "\x00"):
+        assert "no longer good" in text(owner.get(STOCK, {"older": forged}))
+    assert owner.get(f"{BOOKS}nobody/stock/", follow=True).status_code == 200
+    assert [int(entry.delta) for entry in StockEntry.query("b-1")] == [5]
+
+
+def test_books_that_are_low_sold_out_or_not_on_sale_are_lists_of_their_own(
+    owner: Client, wire: Any, pump: Callable[[], Any]
+) -> None:
+    factories.category()
+    low, gone, withdrawn = (factories.book(name, stock=9) for name in ("The Low", "Gone", "Withdrawn"))
+    factories.book("Plenty", stock=9)
+    factories.book("Draft", stock=9, on_sale=False)
+    factories.sold(low, 6)
+    factories.sold(gone, 9)
+    services.withdraw_book(book_id=withdrawn.id, at=datetime.now(UTC))
+    pump()
+    owner.get(BOOKS)
+
+    def listed(standing: str) -> list[str]:
+        with wire.count() as calls:
+            page = text(owner.get(f"{BOOKS}?standing={standing}"))
+        assert calls.dynamodb <= 3
+        assert not said(page)
+        return re.findall(r'class="field-name"><a [^>]*>([^<]*)<', page)
+
+    assert listed("low") == ["The Low"]
+    assert listed("sold_out") == ["Gone"]
+    assert listed("withdrawn") == ["Draft", "Withdrawn"]
+    assert 'class="field-stock">3<' in text(owner.get(f"{BOOKS}?standing=low"))
+    services.receive_stock(book_id=low.id, copies=9, at=datetime.now(UTC))
+    services.bring_back_book(book_id=withdrawn.id, at=datetime.now(UTC))
+    services.withdraw_book(book_id=gone.id, at=datetime.now(UTC))
+    pump()
+    assert (listed("low"), listed("sold_out"), listed("withdrawn")) == ([], [], ["Draft", "Gone"])
+
+
+def test_a_book_of_an_older_version_gets_its_standing_with_its_next_record(pump: Callable[[], Any]) -> None:
+    book = factories.book(book_id="b-1", stock=3)
+    pump()
+    stored().update(actions=[Book.standing.remove(), *Book.rewritten()])
+    pump()
+    assert stored().standing == "low"
+    # What an older version withdraws keeps its standing until the record of that says otherwise.
+    stored().update(actions=[Book.listing.remove(), Book.arrival_year.remove(), *Book.rewritten()])
+    pump()
+    assert stored().standing == "withdrawn"
+    assert pump() is not None
+    assert book.standing == "low"
+
+
+# --- On sale or not, and the page beforehand -------------------------------------------------------------------
+
+
+def test_a_book_not_on_sale_yet_is_seen_by_staff_alone_until_it_is_put_on_sale(
+    owner: Client, clerk: Callable[..., Client]
+) -> None:
+    factories.category()
+    form = {"name": "Sanditon", "authors": "Jane Austen", "category": "fiction", "price": "7.99"}
+    answer = owner.post(f"{BOOKS}add/", {**form, "unlisted": "on", "_key": "b-1"})
+    assert answer.status_code == 302, text(answer)
+    public = Client()
+    assert public.get("/books/b-1/sanditon/").status_code == 404
+    assert "Sanditon" not in text(public.get("/categories/fiction/"))
+    assert public.get("/authors/jane-austen/").status_code == 404
+    page = clerk().get(f"{BOOKS}b-1/preview/")
+    assert "Only staff see this page" in text(page)
+    assert "no-store" in page.headers["Cache-Control"]
+    assert page.headers["X-Robots-Tag"] == "noindex"
+    assert public.get(f"{BOOKS}b-1/preview/").status_code == 302
+    assert f'href="{BOOKS}b-1/preview/"' in text(owner.get(f"{BOOKS}b-1/change/"))
+    for _twice in range(2):
+        assert owner.post(f"{BOOKS}b-1/sale/bring_back/").headers["Location"] == f"{BOOKS}b-1/change/"
+    assert "Sanditon" in text(public.get("/books/b-1/sanditon/"))
+    assert "Sanditon" in text(public.get("/authors/jane-austen/"))
+    assert [each.get_change_message() for each in audit.history("catalog.book", "b-1")][:-1] == [
+        "Put on sale."
+    ]
+    assert int(stored().version) == 2
+
+
+def test_a_selection_is_taken_off_sale_and_put_back(owner: Client) -> None:
+    factories.category()
+    for number in (1, 2):
+        factories.book(f"Book {number}", book_id=f"b-{number}")
+    chosen = {"_selected_action": ["b-1", "b-2"], "index": "0"}
+    for _twice in range(2):
+        page = text(owner.post(BOOKS, {**chosen, "action": "withdraw"}, follow=True))
+    assert said(page) == ["2 books: Taken off sale."]
+    assert not stored("b-2").is_sold
+    owner.post(BOOKS, {**chosen, "action": "bring_back"})
+    assert stored("b-1").is_sold
+    assert [each.get_change_message() for each in audit.history("catalog.book", "b-1")] == [
+        "Put on sale.",
+        "Taken off sale.",
+    ]
+
+
+# --- Prices ----------------------------------------------------------------------------------------------------
+
+
+def preview(client: Client, *book_ids: str, **typed: str) -> str:
+    page = text(client.post(BOOKS, {"action": "reprice", "_selected_action": list(book_ids), "index": "0"}))
+    form = fields(page, f"{BOOKS}prices/") | {"percent": "10", "rounding": "cent", **typed}
+    return text(client.post(f"{BOOKS}prices/", form))
+
+
+def test_prices_change_by_percent_after_a_preview_each_once(owner: Client, wire: Any) -> None:
+    factories.category()
+    for number, price in ((1, "7.99"), (2, "10.00"), (3, "9999.00")):
+        factories.book(f"Book {number}", price=price, book_id=f"b-{number}")
+    page = preview(owner, "b-1", "b-2", "b-3")
+    assert "£8.79" in page
+    assert "£11.00" in page
+    assert "A price lies between" in page
+    assert "Change 2 prices" in page
+    assert stored().price == Decimal("7.99")
+    plan = fields(page, f"{BOOKS}prices/apply/")
+    with wire.count() as calls:
+        answer = owner.post(f"{BOOKS}prices/apply/", plan)
+    assert calls.dynamodb <= 1 + 4
+    assert (stored().price, stored().price_key, int(stored().version)) == (
+        Decimal("8.79"),
+        "0000000879#b-1",
+        2,
+    )
+    assert said(text(owner.get(answer.headers["Location"]))) == ["2 prices were changed."]
+    again = text(owner.post(f"{BOOKS}prices/apply/", plan, follow=True))
+    assert said(again) == ["2 books cost that already."]
+    assert int(stored().version) == 2
+    assert "Price changed from “7.99” to “8.79”." in text(owner.get(f"{BOOKS}b-1/history/"))
+
+
+def test_a_price_that_somebody_changed_meanwhile_stays_and_is_named(owner: Client) -> None:
+    factories.category()
+    for number in (1, 2, 3):
+        factories.book(f"Book {number}", price="5.00", book_id=f"b-{number}")
+    plan = fields(preview(owner, "b-1", "b-2", "b-3", percent="-10"), f"{BOOKS}prices/apply/")
+    services.revise_book(book_id="b-2", version=1, at=datetime.now(UTC), price="6.00")
+    stored("b-3").delete()
+    page = text(owner.post(f"{BOOKS}prices/apply/", plan, follow=True))
+    assert said(page) == [
+        "1 price was changed.",
+        (
+            "2 were not: Book 2: Someone else changed this book meanwhile. Look at it again before you save it."
+            " Book 3: We do not have this book."
+        ),
+    ]
+    assert (stored().price, stored("b-2").price) == (Decimal("4.50"), Decimal("6.00"))
+
+
+def test_only_what_a_preview_signed_is_applied(owner: Client, sign_in: Callable[..., Client]) -> None:
+    factories.category()
+    factories.book("Emma", book_id="b-1", price="5.00")
+    for typed in ("", "x", "1e9", "-100", "NaN", "9" * 3000, "<b>"):
+        assert "errorlist" in preview(owner, "b-1", percent=typed)
+    assert "errorlist" in preview(owner, "b-1", rounding="up")
+    plan = fields(preview(owner, "b-1"), f"{BOOKS}prices/apply/")["plan"]
+    other = sign_in(customer_id="o-2", groups=("owner", "staff"))
+    for client, forged in ((owner, ""), (owner, "x"), (owner, plan[:-3]), (other, plan)):
+        page = text(client.post(f"{BOOKS}prices/apply/", {"plan": forged}, follow=True))
+        assert "Choose the books" in page
+    assert owner.get(f"{BOOKS}prices/").status_code == 302
+    assert stored().price == Decimal("5.00")
+
+
+# --- Earlier versions ------------------------------------------------------------------------------------------
+
+
+def test_an_earlier_version_is_shown_and_written_back_as_a_new_change(owner: Client, wire: Any) -> None:
+    factories.category()
+    factories.category("plays")
+    factories.book("Emma", book_id="b-1", description=LONG, authors=["Jane Austen", "A. N. Other"])
+
+    def change(**typed: str) -> None:
+        page = owner.get(f"{BOOKS}b-1/change/").content.decode()
+        form = {
+            name: html.unescape(value)
+            for name, value in re.findall(r'name="([^"]+)"[^>]*value="([^"]*)"', page)
+        }
+        form |= {
+            name: html.unescape(value).removeprefix("\n")
+            for name, value in re.findall(r'<textarea name="([^"]+)"[^>]*>(.*?)</textarea>', page, re.DOTALL)
+        }
+        form |= {"category": stored().category, "format": "", "initial-category": stored().category, **typed}
+        answer = owner.post(f"{BOOKS}b-1/change/", form)
+        assert answer.status_code == 302, text(answer)
+
+    change(publisher="Murray")
+    change(name="Emma!", description="Short.", authors="Austen", price="9.99")
+    change(name="EMMA", category="plays")
+    entries = audit.history("catalog.book", "b-1")
+    address = (
+        f"{BOOKS}b-1/history/{str(entries[2].item.log_key).replace('#', '_23').replace(':', '_3A')}/restore/"
+    )
+    assert address in text(owner.get(f"{BOOKS}b-1/history/"))
+    with wire.count() as calls:
+        page = text(owner.get(address))
+    assert calls.dynamodb <= 3
+    assert re.findall(r'<th scope="row">([^<]+)</th>', page) == [
+        "Title",
+        "Category",
+        "Authors",
+        "Price",
+        "Description",
+    ]
+    seen = re.search(r'name="seen" value="(\d+)"', page)
+    assert seen
+    for _twice in range(2):
+        owner.post(address, {"seen": seen[1]})
+    book = stored()
+    assert (book.name, book.category, book.price, book.publisher) == (
+        "Emma",
+        "fiction",
+        Decimal("7.99"),
+        "Murray",
+    )
+    assert book.description == LONG.strip()
+    assert book.author == "Jane Austen, A. N. Other"
+    assert int(book.version) == 5
+    assert "nothing to change" in text(owner.get(address))
+    assert "Went back to the version of" in text(owner.get(f"{BOOKS}b-1/history/"))
+
+
+def test_going_back_is_refused_where_somebody_changed_the_book_meanwhile(owner: Client) -> None:
+    factories.category()
+    factories.book("Emma", book_id="b-1")
+    at = datetime.now(UTC)
+    row = type("Row", (), {"pk": "b-1", "_meta": type("Meta", (), {"label_lower": "catalog.book"})})()
+    user = type("Person", (), {"pk": "o-1"})()
+    for old, new in (("Emma", "Emma."), ("Emma.", "Emma!")):
+        audit.store(audit.entry(user=user, row=row, kind="changed", changes=[("Title", old, new)]))
+    services.revise_book(book_id="b-1", version=1, at=at, name="Emma!")
+    older = str(audit.history("catalog.book", "b-1")[1].item.log_key)
+    address = f"{BOOKS}b-1/history/{older.replace('#', '_23').replace(':', '_3A')}/restore/"
+    assert "Emma." in text(
+        owner.get(address)
+    )  # an entry of an older version, which names only the form's field
+    page = text(owner.post(address, {"seen": "1"}, follow=True))
+    assert "Someone else changed this book meanwhile." in page
+    assert stored().name == "Emma!"
+    for seen in ({}, {"seen": "x"}, {"seen": "9" * 400}):
+        assert owner.post(address, seen).status_code == 302
+    assert owner.get(f"{BOOKS}b-1/history/nothing/restore/").status_code == 302
+    assert stored().name == "Emma!"
+
+
+# --- Rights ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("groups", "allowed"),
+    [
+        ((), set()),
+        (("support",), set()),
+        (("orders",), {"receive", "adjust", "shelve"}),
+        (("catalogue",), {"shelve", "withdraw", "reprice", "change"}),
+        (("owner",), {"receive", "adjust", "shelve", "withdraw", "reprice", "change"}),
+    ],
+)
+def test_each_step_asks_for_its_right_by_address_too(
+    clerk: Callable[..., Client], groups: tuple[str, ...], allowed: set[str]
+) -> None:
+    factories.category()
+    factories.book("Emma", book_id="b-1")
+    client = clerk(*groups)
+    assert client.get(f"{BOOKS}b-1/preview/").status_code == 200
+    page = text(client.get(STOCK))
+    chosen = {"_selected_action": ["b-1"], "index": "0"}
+    tried = {
+        **{step: [client.post(f"{STOCK}{step}/", {})] for step in ("receive", "adjust", "shelve")},
+        "withdraw": [
+            client.post(BOOKS, {**chosen, "action": "withdraw"}),
+            client.post(f"{BOOKS}b-1/sale/bring_back/"),
+            client.post(f"{BOOKS}nobody/sale/withdraw/"),
+        ],
+        "reprice": [
+            client.post(BOOKS, {**chosen, "action": "reprice"}),
+            client.post(f"{BOOKS}prices/"),
+            client.post(f"{BOOKS}prices/apply/"),
+        ],
+        "change": [
+            client.get(f"{BOOKS}b-1/history/x/restore/"),
+            client.post(f"{BOOKS}b-1/history/x/restore/"),
+        ],
+    }
+    for right, answers in tried.items():
+        refused = [answer.status_code == 403 for answer in answers]
+        assert refused == [right not in allowed] * len(answers), right
+    assert [f"{STOCK}{step}/" in page for step in ("receive", "adjust", "shelve")] == [
+        step in allowed for step in ("receive", "adjust", "shelve")
+    ]
+    assert Client().get(STOCK).status_code == 302
