@@ -39,7 +39,9 @@ log = logging.getLogger(__name__)
 SPARE_SECONDS = 60.0  # kept at the end of a call, for the step under way and for calling on
 SECONDS_BETWEEN_NOTES = 10.0
 
-AT_ONCE = frozenset({"build_sitemap", "dead_letters", "open_stock_ledger", "release_unpaid_orders"})
+AT_ONCE = frozenset(
+    {"build_sitemap", "check_streams", "dead_letters", "open_stock_ledger", "release_unpaid_orders"}
+)
 
 
 class Context(Protocol):
