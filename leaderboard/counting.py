@@ -54,7 +54,7 @@ def sale_of(order: Mapping[str, Any]) -> Sale:
     Raises ``UnprojectableError`` for an order in a state that nobody has thought of, or with a
     line that names no book, no number of copies or no price. An order without lines counts nothing.
     Lines sold before orders kept their books' categories count under no category. Money that went
-    back for no copies is taken off the first category that has as much, the next one's, and so on.
+    back for no copies is taken off the first line's category, as far as that reaches, then the next one's.
     """
     status = order.get("status")
     if status not in COUNTED_STATES | UNCOUNTED_STATES:

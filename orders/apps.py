@@ -16,3 +16,4 @@ class OrdersConfig(AppConfig):
         signals.customer_erasure_asked.connect(receivers.may_forget, dispatch_uid="orders.may_forget")
         signals.customer_erased.connect(receivers.forget, dispatch_uid="orders.forget")
         signals.collect_export.connect(receivers.export, dispatch_uid="orders.export")
+        signals.collect_for_staff.connect(receivers.show_staff, dispatch_uid="orders.show_staff")

@@ -25,6 +25,14 @@ class AccountChangedError(AccountError):
     """Two changes met more often than was worth trying; the customer may try again."""
 
 
+class AccountNotFoundError(AccountError):
+    """Cognito has no such account, or no longer."""
+
+
+class DisablingRefusedError(AccountError):
+    """The account is not for this member of staff to disable or enable."""
+
+
 class ErasureRefusedError(AccountError):
     """The account cannot be erased now; the message says what has to happen first."""
 

@@ -1,13 +1,27 @@
-"""What the shop knows about a customer."""
+"""What the shop, and Cognito, know about a customer."""
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
+from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from bookstore import aws
+from bookstore.accounts.errors import CognitoUnavailableError
 from bookstore.accounts.models import CustomerItem, SavedAddress
 from bookstore.countries import country_name
+
+PEOPLE_FOUND_AT_MOST = 60  # what Cognito answers at once
+TERM_CHARACTERS = 100  # of what people are looked for by; Cognito's own limit of a filter is 256
+GROUPS_AT_MOST = 60  # Cognito's own limit of an answer
+_CUSTOMER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,37 @@ class Customer:
     first_seen_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Person:
+    """Somebody who has an account, as Cognito tells."""
+
+    customer_id: str  # Cognito's `sub`
+    email: str
+    name: str
+    state: str  # Cognito's word: CONFIRMED, UNCONFIRMED, FORCE_CHANGE_PASSWORD ...
+    may_sign_in: bool  # neither Cognito nor the shop has closed the account
+    made_at: datetime
+    groups: tuple[str, ...] = ()  # only of a person who was asked for alone
+    addresses: tuple[PostalAddress, ...] = ()  # the same
+    first_seen_at: datetime | None = None  # the same
+
+
+@dataclass(frozen=True)
+class People:
+    """Whom a search found, in order of their addresses; ``more`` when Cognito knows of others."""
+
+    people: Sequence[Person]
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a room shows staff of a customer: lines of text, each with the address it leads to, or none."""
+
+    title: str
+    lines: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+
 def get_customer(customer_id: str) -> Customer:
     """Return a customer's profile with one GetItem; an empty one before the first sign-in."""
     item = find_item(customer_id)
@@ -99,3 +144,110 @@ def addresses_of(item: CustomerItem) -> tuple[PostalAddress, ...]:
 
 def _values(saved: SavedAddress) -> dict[str, str | None]:
     return {field.name: getattr(saved, field.name) for field in fields(PostalAddress)}
+
+
+# --- What Cognito knows ------------------------------------------------------------------------------------
+
+
+def find_people(term: str) -> People:
+    """Return whose e-mail address or name begins with a term, whatever its capitals, or whose `sub` it is.
+
+    One ListUsers, or two where the term may be either, and one BatchGetItem. Raises
+    ``CognitoUnavailableError``.
+    """
+    asked = " ".join("".join(each if each.isprintable() else " " for each in term).split())[:TERM_CHARACTERS]
+    if not asked:
+        return People(())
+    if _CUSTOMER_ID.fullmatch(asked):
+        filters = [user_filter("sub", "=", asked.lower())]
+    else:
+        filters = [user_filter("email", "^=", asked)]
+        if "@" not in asked:
+            filters.append(user_filter("name", "^=", asked))
+    found: dict[str, Person] = {}
+    more = False
+    for each in filters:
+        with _cognito():
+            answer = aws.cognito().list_users(
+                UserPoolId=settings.COGNITO_USER_POOL_ID, Filter=each, Limit=PEOPLE_FOUND_AT_MOST
+            )
+        more = more or bool(answer.get("PaginationToken"))
+        people = [_person(user, user.get("Attributes", ())) for user in answer["Users"]]
+        found.update((person.customer_id, person) for person in people)
+    closed = _closed_by_the_shop(list(found))
+    people = [
+        replace(person, may_sign_in=person.may_sign_in and person.customer_id not in closed)
+        for person in found.values()
+    ]
+    people.sort(key=lambda person: (person.email.casefold(), person.customer_id))
+    return People(people[:PEOPLE_FOUND_AT_MOST], more=more or len(people) > PEOPLE_FOUND_AT_MOST)
+
+
+def find_person(customer_id: str) -> Person | None:
+    """Return a person with groups and addresses; ``None`` whom Cognito does not know.
+
+    AdminGetUser, AdminListGroupsForUser and one GetItem. Raises ``CognitoUnavailableError``.
+    """
+    if not _CUSTOMER_ID.fullmatch(customer_id):
+        return None
+    known = {"UserPoolId": settings.COGNITO_USER_POOL_ID, "Username": customer_id}
+    try:
+        with _cognito():
+            user = aws.cognito().admin_get_user(**known)
+            groups = aws.cognito().admin_list_groups_for_user(**known, Limit=GROUPS_AT_MOST)["Groups"]
+    except _UnknownUserError:
+        return None
+    person, item = _person(user, user["UserAttributes"]), find_item(customer_id)
+    return replace(
+        person,
+        may_sign_in=person.may_sign_in and not (item and item.disabled),
+        groups=tuple(sorted(each["GroupName"] for each in groups)),
+        addresses=addresses_of(item) if item else (),
+        first_seen_at=item.first_seen_at if item else None,
+    )
+
+
+def user_filter(attribute: str, operator: str, value: str) -> str:
+    """Return a filter of ListUsers; what ends a value is escaped, as Cognito's reference has it."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{attribute} {operator} "{escaped}"'
+
+
+class _UnknownUserError(Exception):
+    """Cognito does not know the person."""
+
+
+@contextmanager
+def _cognito() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "UserNotFoundException":
+            raise _UnknownUserError from error
+        raise CognitoUnavailableError(
+            _("Cognito, which keeps the accounts, does not answer at the moment.")
+        ) from error
+    except BotoCoreError as error:
+        raise CognitoUnavailableError(
+            _("Cognito, which keeps the accounts, does not answer at the moment.")
+        ) from error
+
+
+def _person(user: Any, attributes: Iterable[Any]) -> Person:
+    said = {each["Name"]: each.get("Value", "") for each in attributes}
+    return Person(
+        customer_id=said.get("sub") or user["Username"],
+        email=said.get("email", ""),
+        name=said.get("name", ""),
+        state=user.get("UserStatus", ""),
+        may_sign_in=user.get("Enabled", True),
+        made_at=user["UserCreateDate"],
+    )
+
+
+def _closed_by_the_shop(customer_ids: Sequence[str]) -> set[str]:
+    return (
+        {item.customer_id for item in CustomerItem.batch_get(customer_ids) if item.disabled}
+        if customer_ids
+        else set()
+    )

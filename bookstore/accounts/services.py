@@ -18,25 +18,28 @@ from django.utils.translation import gettext as _
 from pynamodb.exceptions import UpdateError
 
 from bookstore import aws
-from bookstore.accounts import selectors, signals
+from bookstore.accounts import roles, selectors, signals
 from bookstore.accounts.errors import (
     AccountChangedError,
     AccountDisabledError,
+    AccountNotFoundError,
     AddressNotFoundError,
     CognitoUnavailableError,
+    DisablingRefusedError,
     TooManyAddressesError,
 )
 from bookstore.accounts.models import CustomerItem, SavedAddress, User
 from bookstore.accounts.selectors import PostalAddress
 from bookstore.dynamodb import sessions
+from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import is_condition_failure
+from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 
 log = logging.getLogger(__name__)
 
 ADDRESSES_KEPT = 10
 CLAIMS_KEY = "customer"  # in the session: what Cognito said about the person
 GROUPS_KEPT_SECONDS = 60  # what Cognito said about a member of staff is good for so long
-GROUPS_AT_MOST = 60  # Cognito's own limit of an answer
 TRIES = 5  # when two changes of the same customer meet
 
 type AddressChange = Callable[[list[PostalAddress]], list[PostalAddress]]
@@ -105,7 +108,7 @@ def _groups_at_cognito(customer_id: str) -> list[str] | None:
     try:
         if not aws.cognito().admin_get_user(**known)["Enabled"]:
             return None
-        found = aws.cognito().admin_list_groups_for_user(**known, Limit=GROUPS_AT_MOST)["Groups"]
+        found = aws.cognito().admin_list_groups_for_user(**known, Limit=selectors.GROUPS_AT_MOST)["Groups"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "UserNotFoundException":
             return None
@@ -147,6 +150,79 @@ def sign_out_everywhere(*, customer_id: str) -> int:
     Each browser is a stranger at its next request. The second time there is nothing to end.
     """
     return sessions.end_sessions_of(customer_id)
+
+
+def sign_out_by_staff(*, customer_id: str) -> int:
+    """End all of somebody's sessions, here and at Cognito; return how many there were here.
+
+    Cognito takes no token any more that it gave before. The second time there is nothing to
+    end. Raises ``AccountNotFoundError`` and ``CognitoUnavailableError``; the sessions here have
+    ended then.
+    """
+    ended = sign_out_everywhere(customer_id=customer_id)
+    _at_cognito("admin_user_global_sign_out", customer_id)
+    return ended
+
+
+def disable_account(*, customer_id: str, by: User, beside: Beside = nothing_beside) -> None:
+    """Close an account: nobody signs in with it, and whoever is signed in is out.
+
+    An account of staff is for owners to close, and nobody closes their own: so there is always an
+    owner left. The shop's own mark and ``beside`` are written first, in one transaction; from then on
+    the shop takes no sign-in, even while Cognito does not answer. The second time does what is
+    left to do. Raises ``DisablingRefusedError``, ``AccountNotFoundError`` and
+    ``CognitoUnavailableError``.
+    """
+    _check_may_close(customer_id, by)
+    _mark_account(customer_id, disabled=True, beside=beside)
+    try:
+        _at_cognito("admin_disable_user", customer_id)
+    finally:
+        # Last, so that a sign-in that was let through a moment ago has its session by now.
+        sign_out_everywhere(customer_id=customer_id)
+
+
+def enable_account(*, customer_id: str, by: User, beside: Beside = nothing_beside) -> None:
+    """Open an account again that was closed; raises as ``disable_account`` does, and is bound by the same rule."""
+    _check_may_close(customer_id, by)
+    _mark_account(customer_id, disabled=False, beside=beside)
+    _at_cognito("admin_enable_user", customer_id)
+
+
+def _check_may_close(customer_id: str, by: User) -> None:
+    if customer_id == by.customer_id:
+        raise DisablingRefusedError(_("Nobody disables their own account."))
+    person = selectors.find_person(customer_id)
+    if person is None:
+        raise AccountNotFoundError(_("There is no such account."))
+    if set(person.groups) & set(roles.RIGHTS) and not by.is_superuser:
+        raise DisablingRefusedError(_("Only an owner disables or enables the account of a member of staff."))
+
+
+def _mark_account(customer_id: str, *, disabled: bool, beside: Beside) -> None:
+    def mark() -> None:
+        with transaction() as write:
+            write.update(
+                CustomerItem(customer_id),
+                actions=[
+                    CustomerItem.schema_version.set(CustomerItem.schema_version | 1),
+                    CustomerItem.disabled.set(disabled),
+                ],
+            )
+            beside(write)
+
+    through_conflicts(mark)
+
+
+def _at_cognito(operation: str, customer_id: str) -> None:
+    try:
+        getattr(aws.cognito(), operation)(UserPoolId=settings.COGNITO_USER_POOL_ID, Username=customer_id)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "UserNotFoundException":
+            raise AccountNotFoundError(_("There is no such account.")) from error
+        raise CognitoUnavailableError(_("Cognito does not answer: please do it once more.")) from error
+    except BotoCoreError as error:
+        raise CognitoUnavailableError(_("Cognito does not answer: please do it once more.")) from error
 
 
 def remember_address(*, customer_id: str, address: PostalAddress | Mapping[str, str | None]) -> None:

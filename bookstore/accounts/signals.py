@@ -23,3 +23,7 @@ customer_erased = Signal()
 # customer, by headings no other uses: {"orders": [...]}. Values are what Django's JSON
 # encoder takes: text, numbers, Decimal, dates, lists and dictionaries.
 collect_export = Signal()
+
+# Sent with `customer_id` when staff look at a customer. Each receiver returns a
+# `selectors.Section` of what it knows, read with one request.
+collect_for_staff = Signal()

@@ -77,7 +77,7 @@ class CursorChangeList(ChangeList):
                 messages.warning(request, _("This list cannot be sorted by that column."))
             return page, reordered
         if not asked.query.where:  # no index holds all rows
-            messages.info(request, _("Choose a filter, or search."))
+            messages.info(request, self.model_admin.no_list)
             return Page(items=[]), asked
         messages.warning(request, _("This list cannot be filtered by that, or not by all of it together."))
         everything: Any = self.root_queryset.order_by(*default)

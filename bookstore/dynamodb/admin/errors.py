@@ -26,5 +26,9 @@ class RefusedError(Exception):
         super().__init__(" ".join(self.problems.values()))
 
 
-class SearchAwayError(Exception):
-    """The search engine does not answer; the message is for a person's eyes."""
+class AwayError(Exception):
+    """What rows come from does not answer; the message is for a person's eyes."""
+
+
+class SearchAwayError(AwayError):
+    """The search engine does not answer, or not to that."""

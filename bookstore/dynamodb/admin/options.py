@@ -17,13 +17,15 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from bookstore.dynamodb.admin import audit
 from bookstore.dynamodb.admin.changelists import CursorChangeList
 from bookstore.dynamodb.admin.errors import (
+    AwayError,
     ChangedMeanwhileError,
     MissingIndexError,
     RefusedError,
@@ -46,10 +48,14 @@ FAILURES_TOLD = 5  # by name; the others are counted
 
 @dataclass(frozen=True)
 class Hits:
-    """What a search engine found: the keys of one page, and how many there are in all."""
+    """What a search found: the keys of one page, and how many there are in all.
+
+    A search that has the whole ``rows`` at hand gives them too: they are not read again.
+    """
 
     keys: Sequence[str]
     total: int
+    rows: Sequence[Any] | None = None
 
 
 class FirstPage(Paginator):  # type: ignore[type-arg]  # of whatever rows
@@ -80,6 +86,7 @@ class FacadeAdmin(_ModelAdmin):
     show_facets = ShowFacets.NEVER
     list_per_page = 25
     list_whole = False
+    no_list = gettext_lazy("Choose a filter, or search.")  # said where no index holds all rows
     most_hits = 10_000  # beyond which the search engine shows none
 
     def __init__(self, model: Any, admin_site: Any) -> None:
@@ -140,7 +147,10 @@ class FacadeAdmin(_ModelAdmin):
         except (SearchAwayError, MissingIndexError) as error:
             messages.warning(request, str(error))
             hits = Hits((), 0)
-        return queryset.hits(hits.keys, total=hits.total, before=(page - 1) * size), False
+        before = (page - 1) * size
+        if hits.rows is not None:
+            return queryset.with_rows(hits.rows, total=hits.total, before=before), False
+        return queryset.hits(hits.keys, total=hits.total, before=before), False
 
     # --- Forms -------------------------------------------------------------------------------------------
 
@@ -190,7 +200,14 @@ class FacadeAdmin(_ModelAdmin):
                 request._refused = {"": _("There is such a row already.")}  # type: ignore[attr-defined]
         except RefusedError as error:
             request._refused = error.problems  # type: ignore[attr-defined]
+        except AwayError as error:
+            return self._to_the_list(request, error)
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _to_the_list(self, request: HttpRequest, error: AwayError) -> HttpResponse:
+        messages.error(request, str(error))
+        opts = self.opts
+        return HttpResponseRedirect(reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         """Wait: the row's embedded lists belong into the same write."""
@@ -260,7 +277,10 @@ class FacadeAdmin(_ModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
         """Show Django's history page out of the audit log, newest first."""
-        row = self.get_object(request, unquote(object_id))
+        try:
+            row = self.get_object(request, unquote(object_id))
+        except AwayError as error:
+            return self._to_the_list(request, error)
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
         if not self.has_view_or_change_permission(request, row):
@@ -305,6 +325,8 @@ class FacadeAdmin(_ModelAdmin):
         except (ChangedMeanwhileError, RefusedError) as error:
             messages.error(request, _told(error))
             return HttpResponseRedirect(request.get_full_path())
+        except AwayError as error:
+            return self._to_the_list(request, error)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Delete the rows of a selection one by one, and say which could not go."""
@@ -327,7 +349,7 @@ class FacadeAdmin(_ModelAdmin):
         across = request.POST.get("select_across", "0") != "0"
         try:
             chosen = self._all_of(queryset) if across else self._ticked(request, queryset)
-        except MissingIndexError as error:
+        except (MissingIndexError, AwayError) as error:
             messages.warning(request, str(error))
             return None
         if chosen is None:
@@ -375,7 +397,7 @@ class FacadeAdmin(_ModelAdmin):
         for row in rows:
             try:
                 act(row)
-            except (ChangedMeanwhileError, RefusedError) as error:
+            except (ChangedMeanwhileError, RefusedError, AwayError) as error:
                 failed.append(f"{row}: {_told(error)}")
             else:
                 worked += 1

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from itertools import batched
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
-from django.db import models, router
+from django.db import NotSupportedError, models, router
 from django.utils.translation import gettext as _
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
@@ -278,6 +278,39 @@ class Source:
         return True
 
 
+class OutsideSource(Source):
+    """Where rows come from something that is no table, such as another service.
+
+    Such rows have no list, only what ``FacadeAdmin.search`` finds: it returns them whole, made
+    by ``row`` out of anything whose attributes are called as the façade's fields. Override
+    ``find`` for forms and actions, and ``create``, ``update`` or ``delete`` for what may be written.
+    """
+
+    def __init__(self) -> None:
+        self.paths: list[Path] = []
+        self.version, self.unique, self.claims = "", (), None
+        self.hash_key = self.range_key = ""
+
+    def find(self, keys: Sequence[str]) -> Iterable[Any]:
+        """Return what there is under these keys; raise ``AwayError`` when nobody answers."""
+        raise NotImplementedError
+
+    def get_many(self, keys: Sequence[str]) -> list[Any]:
+        """Return the rows of these keys, in their order, without those that are not there."""
+        wanted = list(dict.fromkeys(map(str, keys)))
+        found = {row.pk: row for row in map(self.row, self.find(wanted))}
+        return [found[key] for key in wanted if key in found]
+
+    def key_of(self, item: Any) -> str:
+        """Return the primary key of a row: the attribute that is called like it."""
+        return str(getattr(item, self.model._meta.pk.attname))
+
+    def _refuse(self, *_args: object, **_kwargs: object) -> NoReturn:
+        raise NotSupportedError(f"{self.name} is kept elsewhere, and this source cannot write it.")
+
+    create = update = delete = _refuse
+
+
 def _table(item: type[Table]) -> Any:
     return item  # whose keys are one argument or two, which PynamoDB's types cannot say
 
@@ -333,4 +366,4 @@ class FacadeModel(models.Model):
         return self
 
 
-__all__ = ["FacadeModel", "Source"]
+__all__ = ["FacadeModel", "OutsideSource", "Source"]

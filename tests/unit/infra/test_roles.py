@@ -186,6 +186,19 @@ def test_nobody_may_change_what_the_admins_log_says() -> None:
         assert actions <= {"dynamodb:PutItem", "dynamodb:Query"}, role
 
 
+def test_the_pages_do_with_accounts_what_customers_and_staff_may_and_nothing_else() -> None:
+    """They can neither set a password, nor change an address, nor put anybody into a group."""
+    assert {action for action, _ in rights("WebRole") if action.startswith("cognito-idp:")} == {
+        f"cognito-idp:{action}"
+        for action in (
+            *("AdminDeleteUser", "AdminDisableUser", "AdminEnableUser", "AdminGetUser"),
+            *("AdminListGroupsForUser", "AdminUserGlobalSignOut", "ListUsers"),
+        )
+    }
+    for role in ("ProjectorRole", "TasksRole"):
+        assert not [action for action, _ in rights(role) if action.startswith("cognito-idp:")]
+
+
 def test_a_function_writes_into_its_own_log_and_makes_none() -> None:
     logs = {
         role: {resource for action, resource in rights(f"{role}Role") if action == "logs:PutLogEvents"}

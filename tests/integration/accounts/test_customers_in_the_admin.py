@@ -1,0 +1,215 @@
+"""Customers behind the counter: found at Cognito, shown, signed out and disabled. Cognito is the local AWS's."""
+
+import html
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from bookstore import aws
+from bookstore.accounts import selectors, services
+from bookstore.accounts.errors import AccountDisabledError, AccountNotFoundError, DisablingRefusedError
+from bookstore.accounts.models import CustomerItem, User
+from bookstore.accounts.selectors import find_person, user_filter
+from bookstore.devstack.cloud import OWNER, READER, STAFF
+from bookstore.dynamodb.admin import audit
+from tests import factories
+from tests.integration.leaderboard.sales import put_order
+from tests.wire import Wire
+
+CUSTOMERS = "/admin/accounts/customer/"
+NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+
+
+def text(response: Any) -> str:
+    assert response.status_code == 200, (response.status_code, response.headers.get("Location"))
+    return html.unescape(response.content.decode())
+
+
+def found(page: str) -> list[str]:
+    return re.findall(r'class="field-email"><a [^>]*>([^<]*)<', page)
+
+
+@pytest.fixture
+def clerk(pool: Any, sign_in: Callable[..., Client]) -> Callable[..., Client]:
+    """Return a member of staff's browser; by default support's."""
+
+    def at_work(email: str = "support@example.com", *groups: str, sub: str = "s-1") -> Client:
+        return sign_in(customer_id=sub, email=email, groups=("staff", *(groups or ("support",))))
+
+    return at_work
+
+
+def act(client: Client, action: str, *keys: str) -> str:
+    data = {"action": action, "_selected_action": list(keys)}
+    answer = client.post(f"{CUSTOMERS}?q=example.com", data, follow=True)
+    return text(answer)
+
+
+def person(*groups: str, sub: str = "s-1") -> User:
+    return User.of(customer_id=sub, email="s@example.com", groups=groups)
+
+
+def is_enabled(pool: Any, email: str) -> bool:
+    return bool(aws.cognito().admin_get_user(UserPoolId=pool.id, Username=email)["Enabled"])
+
+
+def test_the_list_explains_itself_and_a_search_finds_by_address_name_and_number(
+    pool: Any, clerk: Callable[..., Client], wire: Wire
+) -> None:
+    support = clerk()
+    page = text(support.get(CUSTOMERS))
+    assert "lists them only by what they are searched for" in page
+    assert found(page) == []
+    with wire.count() as calls:
+        assert found(text(support.get(f"{CUSTOMERS}?q=READER@"))) == [READER]
+    assert calls.dynamodb <= 1 + 1
+    assert "Scan" not in wire.dynamodb.requests
+    assert found(text(support.get(f"{CUSTOMERS}?q=ada"))) == [READER]
+    assert found(text(support.get(f"{CUSTOMERS}?q=Olga Ow"))) == [OWNER]
+    assert found(text(support.get(f"{CUSTOMERS}?q={pool.sub(STAFF)}"))) == [STAFF]
+    assert found(text(support.get(f"{CUSTOMERS}?q=nobody"))) == []
+
+
+HOSTILE = (
+    *('"', "\\", '\\"', 'x" or email ^= "', 'reader@example.com"', "ada\\", "\x00", "\n", "a" * 5000),
+    *("%", "*", "' OR 1=1", "ａｄａ", "🙂"),
+)
+
+
+def test_a_hostile_search_finds_nobody_and_breaks_nothing(pool: Any, clerk: Callable[..., Client]) -> None:
+    support = clerk()
+    for term in HOSTILE:
+        assert found(text(support.get(CUSTOMERS, {"q": term}))) == [], term
+
+
+def test_what_ends_a_value_in_a_filter_is_escaped() -> None:
+    assert user_filter("email", "^=", 'a"b\\c') == 'email ^= "a\\"b\\\\c"'
+
+
+def test_a_customers_page_shows_orders_addresses_and_groups(
+    pool: Any, clerk: Callable[..., Client], wire: Wire
+) -> None:
+    sub = pool.sub(READER)
+    services.record_sign_in(customer_id=sub, email=READER, name="Ada Reader", at=NOW)
+    services.remember_address(customer_id=sub, address=factories.ADDRESS)
+    put_order({"emma": 1}, customer_id=sub, at=NOW)
+    support = clerk()
+    support.get(f"{CUSTOMERS}{sub}/change/")
+    with wire.count() as calls:
+        page = text(support.get(f"{CUSTOMERS}{sub}/change/"))
+    assert calls.total <= 1 + 2
+    for shown in (READER, "Ada Reader", "1 Library Lane", "0123456789 · 28 November 2026 · £7.99 · Placed"):
+        assert shown in page
+    assert "none: a customer" in page
+    assert "owner, staff" in text(support.get(f"{CUSTOMERS}{pool.sub(OWNER)}/change/"))
+    for unknown in ("nobody", "0" * 8 + "-0000-0000-0000-" + "0" * 12, '"x', "a~b", "x" * 400):
+        assert support.get(f"{CUSTOMERS}{unknown}/change/").status_code == 302
+
+
+def test_support_signs_a_customer_out_everywhere_and_the_log_says_who(
+    pool: Any, browser: Any, clerk: Callable[..., Client]
+) -> None:
+    browser.sign_in(READER, pool.password)
+    assert browser.is_signed_in()
+    assert "1 customer was signed out everywhere." in act(clerk(), "sign_out", pool.sub(READER))
+    assert not browser.is_signed_in()
+    (entry,) = audit.history("accounts.customer", pool.sub(READER))
+    assert (str(entry), entry.user.name) == ("Signed out everywhere.", "support@example.com")
+    browser.sign_in(READER, pool.password)  # the account is as good as before
+    assert browser.is_signed_in()
+
+
+def test_a_disabled_customer_is_out_and_stays_out_until_enabled_again(
+    pool: Any, browser: Any, another_browser: Callable[[], Any], clerk: Callable[..., Client]
+) -> None:
+    sub, support = pool.sub(READER), clerk()
+    browser.sign_in(READER, pool.password)
+    page = support.post(
+        f"{CUSTOMERS}{sub}/change/", {"CHANGE_FORM-action": "disable", "_selected_action": sub}, follow=True
+    )
+    assert "1 account was disabled." in text(page)
+    assert not browser.is_signed_in()
+    assert not is_enabled(pool, READER)
+    with pytest.raises(AccountDisabledError):  # a sign-in that Cognito let through a moment before
+        services.record_sign_in(customer_id=sub, email=READER, name="", at=NOW)
+    assert 'alt="False"' in text(support.get(f"{CUSTOMERS}?q={READER}"))
+
+    assert "1 account was disabled." in act(support, "disable", sub)  # clicked twice
+    assert "1 account was enabled." in act(support, "enable", sub)
+    assert is_enabled(pool, READER)
+    again = another_browser()
+    again.sign_in(READER, pool.password)
+    assert again.is_signed_in()
+    history = [str(entry) for entry in audit.history("accounts.customer", sub)]
+    assert history[0] == "May sign in changed from “no” to “yes”."
+    assert history[-1] == "May sign in changed from “yes” to “no”."
+
+
+def test_nobody_disables_themselves_and_only_an_owner_a_member_of_staff(
+    pool: Any, clerk: Callable[..., Client]
+) -> None:
+    support, owner_sub = clerk(), pool.sub(OWNER)
+    for colleague in (OWNER, STAFF):
+        page = act(support, "disable", pool.sub(colleague))
+        assert "Only an owner disables or enables the account of a member of staff." in page
+        assert is_enabled(pool, colleague)
+        assert CustomerItem.count(pool.sub(colleague)) == 0
+        assert audit.history("accounts.customer", pool.sub(colleague)) == []
+    owner = clerk(OWNER, "owner", sub=owner_sub)
+    page = act(owner, "disable", owner_sub, pool.sub(STAFF))
+    assert "Nobody disables their own account." in page
+    assert "1 account was disabled." in page
+    assert (is_enabled(pool, OWNER), is_enabled(pool, STAFF)) == (True, False)
+    with pytest.raises(DisablingRefusedError):
+        services.enable_account(customer_id=pool.sub(STAFF), by=person("staff", "support"))
+    with pytest.raises(AccountNotFoundError):
+        services.disable_account(customer_id="0" * 36, by=person("staff", "owner"))
+
+
+def test_while_cognito_is_away_there_is_a_sentence_and_what_was_begun_is_ended_later(
+    pool: Any, browser: Any, clerk: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sub, support = pool.sub(READER), clerk()
+    browser.sign_in(READER, pool.password)
+    with monkeypatch.context() as away:
+        away.setattr(settings, "COGNITO_USER_POOL_ID", "eu-west-2_nosuchpool")
+        for path in (f"{CUSTOMERS}?q=ada", f"{CUSTOMERS}{sub}/change/", f"{CUSTOMERS}{sub}/history/"):
+            assert "Cognito, which keeps the accounts, does not answer" in text(
+                support.get(path, follow=True)
+            )
+        assert "does not answer" in act(support, "sign_out", sub)
+        assert browser.is_signed_in()
+
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise services.CognitoUnavailableError("away")
+
+    with monkeypatch.context() as away:
+        away.setattr(services, "_at_cognito", refuse)
+        assert "1 was not" in act(support, "disable", sub)
+    assert not browser.is_signed_in()  # the shop's own mark holds already
+    with pytest.raises(AccountDisabledError):
+        services.record_sign_in(customer_id=sub, email=READER, name="", at=NOW)
+    found_person = find_person(sub)
+    assert found_person is not None
+    assert not found_person.may_sign_in
+    assert "1 account was disabled." in act(support, "disable", sub)
+    assert not is_enabled(pool, READER)
+
+
+def test_more_people_than_cognito_answers_at_once_are_said(
+    pool: Any, clerk: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        aws.cognito().admin_create_user(
+            UserPoolId=pool.id,
+            Username=f"many{number}@example.com",
+            UserAttributes=[{"Name": "email", "Value": f"many{number}@example.com"}],
+            MessageAction="SUPPRESS",
+        )
+    monkeypatch.setattr(selectors, "PEOPLE_FOUND_AT_MOST", 1)
+    assert "There are more than 1; type more" in text(clerk().get(f"{CUSTOMERS}?q=many"))
