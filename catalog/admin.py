@@ -10,8 +10,9 @@ from django import forms
 from django.contrib import admin
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponseRedirect
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -33,6 +34,8 @@ from catalog.errors import (
 from catalog.models import IN_STOCK, LOW, SOLD_OUT, WITHDRAWN
 from catalog.models import Book as BookItem
 from catalog.staff import history, pages, preview, prices, stock
+from catalog.staff.authors import AuthorAdmin as AuthorAdmin  # noqa: PLC0414 - registered by being imported
+from catalog.staff.categories import CategoryAdmin as CategoryAdmin  # noqa: PLC0414 - the same
 from catalog.staff.fields import PEOPLE, SAID, people_of, said
 from catalog.staff_covers import CoverPages
 
@@ -255,6 +258,7 @@ class BookAdmin(CoverPages, FacadeAdmin):
     search_fields = ["name"]  # shows the box; the search engine looks further
     search_help_text = _("Title, author, ISBN or words of the description")
     readonly_fields = [
+        "people_pages",
         "cover_shown",
         "id",
         "stock",
@@ -266,12 +270,15 @@ class BookAdmin(CoverPages, FacadeAdmin):
     ]
     actions = ["withdraw", "bring_back", "reprice"]
     fieldsets = [
-        (None, {"fields": ["name", *PEOPLE, "category", "price", "description", "cover_shown"]}),
+        (
+            None,
+            {"fields": ["name", *PEOPLE, "people_pages", "category", "price", "description", "cover_shown"]},
+        ),
         (
             _("Edition"),
             {"fields": ["isbn13", "language", "publisher", "published_on", "pages", "format", "series"]},
         ),
-        (_("In the shop"), {"fields": ["location", "prior_rating", *readonly_fields[1:]]}),
+        (_("In the shop"), {"fields": ["location", "prior_rating", *readonly_fields[2:]]}),
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -279,8 +286,13 @@ class BookAdmin(CoverPages, FacadeAdmin):
         fieldsets: Any = super().get_fieldsets(request, obj)
         if obj is not None:
             return fieldsets
-        *others, (title, _options) = fieldsets
-        return [*others, (title, {"fields": ["unlisted", "location", "prior_rating"]})]
+        (first, options), *others, (title, _options) = fieldsets
+        named = [name for name in options["fields"] if name != "people_pages"]
+        return [
+            (first, {**options, "fields": named}),
+            *others,
+            (title, {"fields": ["unlisted", "location", "prior_rating"]}),
+        ]
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Show copies and shelf where the list is of what runs low: that takes the whole rows."""
@@ -380,6 +392,15 @@ class BookAdmin(CoverPages, FacadeAdmin):
         """Show what was changed, with a way back to each version for those who may change books."""
         may_restore = pages.may(request, "change", self.opts)
         return super().history_view(request, object_id, {**(extra_context or {}), "may_restore": may_restore})
+
+    @admin.display(description=_("their pages"))
+    def people_pages(self, book: Book) -> str:
+        """Lead to the pages of everybody with a part in a book: there a name is corrected in all of theirs."""
+        names = dict.fromkeys(name for people in PEOPLE for name in getattr(book, people).splitlines())
+        there = [
+            (reverse("admin:catalog_author_change", args=[keys.author_slug(name)]), name) for name in names
+        ]
+        return format_html_join(", ", '<a href="{}">{}</a>', there)
 
     @admin.display(description=_("category"))
     def category_name(self, book: Book) -> str:

@@ -102,7 +102,7 @@ def facts_of(book: Book) -> BookFacts:
     names: dict[str, list[str]] = {role: [] for role in ROLES}
     for contributor in book.contributors:
         names[contributor.role].append(contributor.name)
-    said: dict[str, Any] = {name: getattr(book, name) for name in FACTS if name not in _PEOPLE}
+    said: dict[str, Any] = {name: getattr(book, name) for name in FACTS if name not in PEOPLE}
     said |= {f"{role}s": tuple(found) for role, found in names.items()}
     return BookFacts(**said)
 
@@ -124,7 +124,7 @@ def check_facts(**said: Unpack[SaidOfABook]) -> BookFacts:
                 problems[name] = str(error)
         elif name in _REQUIRED:
             problems[name] = _REQUIRED[name]()
-    if not problems and sum(len(facts.get(name, ())) for name in _PEOPLE) > CONTRIBUTORS:
+    if not problems and sum(len(facts.get(name, ())) for name in PEOPLE) > CONTRIBUTORS:
         problems["authors"] = _("A book may name at most %(most)d people.") % {"most": CONTRIBUTORS}
     if problems:
         raise BadBookError(problems)
@@ -156,6 +156,15 @@ def check_price(amount: Decimal) -> Decimal:
         return _price(amount)
     except ValueError as error:
         raise BadBookError({"price": str(error)}) from error
+
+
+def check_person(name: str) -> str:
+    """Return a person's name as it is printed; raise ``BadBookError`` for what is none."""
+    try:
+        (person,) = _people((name,))
+    except ValueError as error:
+        raise BadBookError({"name": str(error)}) from error
+    return person
 
 
 def check_stock(copies: int) -> int:
@@ -317,7 +326,7 @@ def _description(text: Any) -> str:
     return plain_text(text, most=DESCRIPTION_CHARACTERS)
 
 
-_PEOPLE = ("authors", "translators", "illustrators", "editors")
+PEOPLE = ("authors", "translators", "illustrators", "editors")
 _REQUIRED: Mapping[str, Callable[[], str]] = {
     "name": lambda: _("A book needs a title."),
     "category": lambda: _("A book stands in one category."),
@@ -327,7 +336,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "name": _title,
     "category": _category,
     "price": _price,
-    **dict.fromkeys(_PEOPLE, _people),
+    **dict.fromkeys(PEOPLE, _people),
     "description": _description,
     "isbn13": _isbn,
     "language": _language,

@@ -25,6 +25,32 @@ class CategoryNotFoundError(CatalogError):
         self.slug = slug
 
 
+class CategoryExistsError(CatalogError):
+    """The address is taken: nothing was written."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(_("There is already a category of the address %(slug)s.") % {"slug": slug})
+        self.slug = slug
+
+
+class CategoryChangedError(CatalogError):
+    """Somebody else changed or deleted the category since it was read: nothing was written."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(_("Someone else changed this category meanwhile."))
+        self.slug = slug
+
+
+class CategoryNotEmptyError(CatalogError):
+    """Books stand in the category, which therefore stays."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(
+            _("There are books in this category: put them into another one first, or take them off sale.")
+        )
+        self.slug = slug
+
+
 class AuthorNotFoundError(CatalogError):
     """None of the books on sale is by this author."""
 

@@ -249,6 +249,7 @@ class Category(Table):
     position = NumberAttribute(default=0)  # in menus, lowest first
     # Books listed; recounted by Query, never added to. It hides Model.count, a scan that nobody needs.
     count = NumberAttribute(default=0)  # type: ignore[assignment]  # hides Model.count, see above
+    version = NumberAttribute(default=1)  # goes up when people edit; older items have none, which is 1
 
     PARTITION = "categories"
 

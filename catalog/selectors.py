@@ -96,6 +96,11 @@ def _ask_for_categories() -> None:
         _kept.good_until = time.monotonic() + _OUTAGE_KEPT_SECONDS
 
 
+def has_books(slug: str) -> bool:
+    """Tell whether any book is listed in a category: one Query of one item, a moment behind the table."""
+    return any(True for _book in Book.by_title.query(slug, limit=1, page_size=1))
+
+
 def forget_categories() -> None:
     """Make the next ``categories()`` ask the store; other processes notice within a minute."""
     with _kept.lock:
@@ -274,6 +279,15 @@ def author_page(slug: str, *, after: str = "", before: str = "") -> AuthorPage:
     if not books:
         raise AuthorNotFoundError(slug)
     return AuthorPage(name=page.items[0].name, slug=slug, books=books, after=page.after, before=page.before)
+
+
+def books_of_author(slug: str, *, limit: int) -> tuple[list[Book], bool]:
+    """Return an author's books on sale, whole, at most 100, and whether there are more: two store calls."""
+    if len(slug) > _KEY_CHARACTERS:
+        return [], False
+    found = list(Contribution.query(slug, limit=limit + 1, page_size=limit + 1))
+    books = books_by_id(contribution.book_id for contribution in found[:limit])
+    return list(books.values()), len(found) > limit
 
 
 # --- Reviews -----------------------------------------------------------------------------------------------

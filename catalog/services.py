@@ -17,6 +17,7 @@ from typing import Any, Unpack
 from django.conf import settings
 from django.utils.translation import gettext as _
 from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
@@ -27,11 +28,13 @@ from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 from catalog import keys, ledger
 from catalog.cover_names import is_drawn
 from catalog.drafts import (
+    PEOPLE,
     BookFacts,
     SaidOfABook,
     changed_facts,
     check_book_id,
     check_facts,
+    check_person,
     check_price,
     check_stock,
     facts_of,
@@ -47,6 +50,9 @@ from catalog.errors import (
     BookExistsError,
     BookNotFoundError,
     CatalogError,
+    CategoryChangedError,
+    CategoryExistsError,
+    CategoryNotEmptyError,
     DuplicateIsbnError,
     StockChangedError,
 )
@@ -66,7 +72,14 @@ from catalog.models import (
     Unique,
     availability_of,
 )
-from catalog.selectors import BOOKS_A_BATCH, books_by_id, count_listed, forget_categories
+from catalog.selectors import (
+    BOOKS_A_BATCH,
+    books_by_id,
+    books_of_author,
+    count_listed,
+    forget_categories,
+    has_books,
+)
 
 MOST_STARS = 5
 
@@ -449,6 +462,61 @@ def _write_prices(
 
 
 _PRICES_A_TRANSACTION = 50  # each with its log's entry: a hundred actions, DynamoDB's limit
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """What became of an author's books."""
+
+    changed: tuple[str, ...]
+    refused: Mapping[str, str]  # by title, why: a sentence
+    more: bool  # whether there are books that were not looked at: the same call goes on with them
+
+
+def rename_author(
+    *,
+    slug: str,
+    name: str,
+    at: datetime,
+    beside: Callable[[Book, BookFacts], Beside] | None = None,
+) -> Renamed:
+    """Print an author's name otherwise in all his books on sale, whatever his part in them; a hundred a call.
+
+    Each book is a change of its own, through ``revise_book``: one that somebody changes at this
+    moment is refused and does not stop the others. A book that says so already is left alone.
+    ``beside`` makes what belongs into the same transaction of each book and what it says then.
+    Raises ``BadBookError`` for what is no name.
+    """
+    person = check_person(name)
+    changed, refused = [], {}
+    books, more = books_of_author(slug, limit=_BOOKS_RENAMED)
+    for book in books:
+        before = facts_of(book)
+        names: Any = {
+            people: tuple(
+                person if keys.author_slug(each) == slug else each for each in getattr(before, people)
+            )
+            for people in PEOPLE
+        }
+        try:
+            after = changed_facts(before, **names)
+            if after == before:
+                continue
+            revise_book(
+                book_id=book.id,
+                version=int(book.version),
+                at=at,
+                beside=beside(book, after) if beside else nothing_beside,
+                **names,
+            )
+        except (BookChangedError, BookNotFoundError, BadBookError) as error:
+            refused[book.title] = str(error)
+        else:
+            changed.append(book.id)
+    return Renamed(tuple(changed), refused, more)
+
+
+_BOOKS_RENAMED = 100
 
 
 def withdraw_book(*, book_id: str, at: datetime, beside: Beside = nothing_beside) -> Book:
@@ -840,17 +908,127 @@ def _rate[Result](write: Callable[[], Result], book_id: str) -> Result:
 # --- Categories --------------------------------------------------------------------------------------------
 
 
-def save_category(*, slug: str, name: str, description: str = "", position: int = 0) -> Category:
-    """Add a category or change what is said about it; its count stays. The second time nothing is written.
+MOST_POSITION = 1_000_000
 
-    Raises ``BadCategoryError``.
+
+def save_category(*, slug: str, name: str, description: str = "", position: int = 0) -> Category:
+    """Add a category or change what is said about it, whatever others say; for imports and samples.
+
+    Its count stays. The second time nothing is written. Raises ``BadCategoryError``.
     """
+    said = _check_category(slug=slug, name=name, description=description, position=position)
+    try:
+        category = Category.get(Category.PARTITION, slug, consistent_read=True)
+    except Category.DoesNotExist:
+        category = Category(Category.PARTITION, slug)
+    if all(getattr(category, field) == value for field, value in said.items()):
+        return category
+    category.update(
+        actions=[
+            *(getattr(Category, field).set(value) for field, value in said.items()),
+            Category.count.set(Category.count | 0),
+            Category.version.set((Category.version | 1) + 1),
+            Category.schema_version.set(1),
+        ]
+    )
+    forget_categories()
+    return category
+
+
+def add_category(
+    *,
+    slug: str,
+    name: str,
+    description: str = "",
+    position: int = 0,
+    beside: Beside = nothing_beside,
+) -> None:
+    """Add a category. Raises ``BadCategoryError``, ``CategoryExistsError``."""
+    said = _check_category(slug=slug, name=name, description=description, position=position)
+    category = Category(Category.PARTITION, slug, **said)
+    _write_category(
+        lambda write: write.save(category, condition=Category.slug.does_not_exist()),
+        beside=beside,
+        refused=CategoryExistsError(slug),
+    )
+
+
+def revise_category(
+    *,
+    slug: str,
+    version: int,
+    name: str,
+    description: str = "",
+    position: int = 0,
+    beside: Beside = nothing_beside,
+) -> None:
+    """Change what is said about a category; its address and its books stay.
+
+    ``version`` is the one that the editor saw. Raises ``BadCategoryError``, ``CategoryChangedError``.
+    """
+    said = _check_category(slug=slug, name=name, description=description, position=position)
+    actions = [
+        *(getattr(Category, field).set(value) for field, value in said.items()),
+        Category.version.set(version + 1),
+    ]
+    _write_category(
+        lambda write: write.update(
+            Category(Category.PARTITION, slug), actions=actions, condition=_of_version(version)
+        ),
+        beside=beside,
+        refused=CategoryChangedError(slug),
+    )
+
+
+def delete_category(*, slug: str, version: int, beside: Beside = nothing_beside) -> None:
+    """Delete a category that lists no book.
+
+    One that is put there at this moment, or is not on sale, stays for sale without it: a book's
+    category need not exist. Raises ``CategoryNotEmptyError``, ``CategoryChangedError``.
+    """
+    if has_books(slug):
+        raise CategoryNotEmptyError(slug)
+    _write_category(
+        lambda write: write.delete(Category(Category.PARTITION, slug), condition=_of_version(version)),
+        beside=beside,
+        refused=CategoryChangedError(slug),
+    )
+
+
+def _write_category(
+    change: Callable[[TransactWrite], None], *, beside: Beside, refused: CatalogError
+) -> None:
+    def write() -> None:
+        with transaction() as open_transaction:
+            beside(open_transaction)
+            change(open_transaction)
+
+    try:
+        through_conflicts(write)
+    except TransactWriteError as error:
+        if CONDITION_FAILED in cancellation_codes(error):
+            raise refused from error
+        raise
+    forget_categories()
+
+
+def _of_version(version: int) -> Condition:
+    """Return what holds of a category of this version; one of before there were versions is of the first."""
+    condition: Condition = Category.version == version
+    if version == 1:
+        condition = (Category.version.does_not_exist() & Category.slug.exists()) | condition
+    return condition
+
+
+def _check_category(*, slug: str, name: str, description: str, position: int) -> dict[str, Any]:
     problems: dict[str, str] = {}
     said: dict[str, Any] = {"position": position}
     if not is_category_slug(slug):
         problems["slug"] = _(
             "A category's address has lower-case letters and digits, with single hyphens between."
         )
+    if isinstance(position, bool) or not isinstance(position, int) or not 0 <= position <= MOST_POSITION:
+        problems["position"] = _("A position is a whole number from 0 to %(most)d.") % {"most": MOST_POSITION}
     for field, read, value, most in (
         ("name", plain_line, name, CATEGORY_CHARACTERS),
         ("description", plain_text, description, 1000),
@@ -863,21 +1041,7 @@ def save_category(*, slug: str, name: str, description: str = "", position: int 
         problems["name"] = _("A category needs a name.")
     if problems:
         raise BadCategoryError(problems)
-    try:
-        category = Category.get(Category.PARTITION, slug, consistent_read=True)
-    except Category.DoesNotExist:
-        category = Category(Category.PARTITION, slug)
-    if all(getattr(category, field) == value for field, value in said.items()):
-        return category
-    category.update(
-        actions=[
-            *(getattr(Category, field).set(value) for field, value in said.items()),
-            Category.count.set(Category.count | 0),
-            Category.schema_version.set(1),
-        ]
-    )
-    forget_categories()
-    return category
+    return said
 
 
 def recount_categories(slugs: Iterable[str] | None = None) -> dict[str, int]:

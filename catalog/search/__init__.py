@@ -16,6 +16,7 @@ from catalog.search.queries import (
     Suggestion,
     find,
     suggest,
+    suggested_authors,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "refresh",
     "remove_book",
     "suggest",
+    "suggested_authors",
 ]

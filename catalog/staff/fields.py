@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-PEOPLE = ("authors", "translators", "illustrators", "editors")  # a line for each person
+from catalog.drafts import PEOPLE
+
 SAID = (
     *("name", *PEOPLE, "category", "price", "description", "isbn13", "language", "publisher"),
     *("published_on", "pages", "format", "series", "location", "prior_rating"),
@@ -24,3 +25,6 @@ def said(values: Mapping[str, Any]) -> Any:
         for name in PEOPLE
         if name in told
     }
+
+
+__all__ = ["PEOPLE", "SAID", "people_of", "said"]

@@ -14,6 +14,7 @@ from django.urls import reverse
 from bookstore.dynamodb.admin import audit
 from bookstore.dynamodb.admin.models import CHANGED
 from bookstore.dynamodb.tables import Beside
+from catalog.models import Book
 
 type Page = Callable[..., HttpResponseBase]
 
@@ -74,6 +75,14 @@ def address(admin: Any, page: str, *keys: str) -> str:
 def logged(request: HttpRequest, row: Any, message: str = "", changes: Iterable[audit.Change] = ()) -> Beside:
     """Return what adds the log's entry on a change of a row to its transaction."""
     item = audit.entry(user=request.user, row=row, kind=CHANGED, message=message, changes=changes)
+    return partial(audit.record, item=item)
+
+
+def logged_book(request: HttpRequest, book: Book, changes: Iterable[audit.Change]) -> Beside:
+    """Return the same for a book that was read without the admin's form."""
+    item = audit.entry_of(
+        label="catalog.book", key=book.id, shown=book.title, user=request.user, kind=CHANGED, changes=changes
+    )
     return partial(audit.record, item=item)
 
 

@@ -1,0 +1,201 @@
+"""Authors in the admin: their books, and how their names are printed in all of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.db import models, router
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from bookstore.dynamodb.admin.options import ACTION_SECONDS, FAILURES_TOLD, FacadeAdmin
+from bookstore.dynamodb.admin.sources import FacadeModel, Source
+from bookstore.dynamodb.budget import waiting_at_most
+from bookstore.dynamodb.pages import BadCursorError
+from bookstore.dynamodb.tables import Beside
+from bookstore.opensearch.errors import SearchUnavailableError
+from catalog import keys, search, selectors, services
+from catalog.drafts import BookFacts, facts_of
+from catalog.errors import AuthorNotFoundError, BadBookError
+from catalog.models import Book as BookItem
+from catalog.models import Contribution
+from catalog.staff import pages
+from catalog.staff.fields import PEOPLE
+
+SLUG_CHARACTERS = 100  # no author's is as long; DynamoDB refuses keys of 2 KB as a mistake
+
+
+class Authors(Source):
+    """Authors are what their books say of them; no index lists them all."""
+
+    def __init__(self) -> None:
+        super().__init__(Contribution, paths=[])
+
+    def get_many(self, keys: Sequence[str]) -> list[Any]:
+        """Return authors by their slugs: one Query of one item each."""
+        return [
+            self.author(str(slug), item.name)
+            for slug in keys
+            if 0 < len(str(slug)) <= SLUG_CHARACTERS
+            for item in Contribution.query(str(slug), limit=1, page_size=1)
+        ]
+
+    def author(self, slug: str, name: str) -> Any:
+        """Make the row of an author."""
+        return self.model.from_db(router.db_for_read(self.model), ["slug", "name"], [slug, name])
+
+
+class Author(FacadeModel):
+    """An author, translator, illustrator or editor as staff see them."""
+
+    slug = models.CharField(gettext_lazy("address"), primary_key=True, max_length=200, editable=False)
+    name = models.CharField(gettext_lazy("name"), max_length=200, editable=False)
+
+    source = Authors()
+
+    class Meta(FacadeModel.Meta):
+        app_label = "catalog"
+        verbose_name = gettext_lazy("author")
+        verbose_name_plural = gettext_lazy("authors")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class NameForm(forms.Form):
+    """How a name is printed."""
+
+    name = forms.CharField(
+        label=gettext_lazy("name as printed"), widget=forms.TextInput(attrs={"class": "vTextField"})
+    )
+
+
+@admin.register(Author)
+class AuthorAdmin(FacadeAdmin):
+    """Authors, found by the beginnings of their names."""
+
+    list_display = ["name"]
+    search_fields = ["name"]  # shows the box
+    search_help_text = gettext_lazy("The beginning of a name, whoever has books on sale")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Return whose names begin so, out of the search engine alone."""
+        if not search_term.strip():
+            return super().get_search_results(request, queryset, search_term)
+        try:
+            names = search.suggested_authors(search_term)
+        except SearchUnavailableError as error:
+            messages.warning(request, str(error))
+            names = []
+        source: Authors = self.model.source
+        rows = [source.author(keys.author_slug(name), name) for name in names]
+        return queryset.with_rows(rows, total=len(rows)), False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """Refuse: an author comes with a book."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - the same
+        """Refuse: an author goes with the books."""
+        return False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",  # noqa: ARG002 - the same
+        extra_context: Any = None,  # noqa: ARG002 - the same
+    ) -> Any:
+        """Show an author's books, and a form for the name."""
+        pages.check(request, "view", self.opts)
+        return self._page(request, unquote(object_id))
+
+    def get_urls(self) -> Any:
+        """Add the address that a new name is sent to."""
+        view = self.admin_site.admin_view(self.rename_view)
+        return [path("<path:object_id>/name/", view, name="catalog_author_name"), *super().get_urls()]
+
+    def _page(self, request: HttpRequest, slug: str, form: NameForm | None = None) -> HttpResponseBase:
+        after, before = request.GET.get("after", ""), request.GET.get("before", "")
+        try:
+            found = self._books(request, slug, after=after, before=before)
+        except AuthorNotFoundError as error:
+            messages.warning(request, str(error))
+            return HttpResponseRedirect(pages.address(self, "changelist"))
+        row = self.model.source.author(slug, found.name)
+        may_rename = pages.may(request, "change", self.opts)
+        context = pages.frame(
+            self,
+            request,
+            row,
+            title=found.name,
+            page=found,
+            form=(form or NameForm(initial={"name": found.name})) if may_rename else None,
+        )
+        return TemplateResponse(request, "admin/catalog/author/author.html", context)
+
+    def _books(self, request: HttpRequest, slug: str, **cursors: str) -> selectors.AuthorPage:
+        try:
+            return selectors.author_page(slug, **cursors)
+        except BadCursorError:
+            messages.warning(request, _("This page is no longer good; here is the first one."))
+            return selectors.author_page(slug)
+
+    def rename_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """Print the name otherwise in all the books, and say which could not be changed."""
+        pages.check(request, "change", self.opts)
+        slug = unquote(object_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(pages.address(self, "change", slug))
+        form = NameForm(request.POST)
+        if not form.is_valid():
+            return self._page(request, slug, form)
+        name = form.cleaned_data["name"]
+
+        def beside(book: BookItem, after: BookFacts) -> Beside:
+            before = facts_of(book)
+            changes = [
+                (
+                    str(people).capitalize(),
+                    "\n".join(getattr(before, people)),
+                    "\n".join(getattr(after, people)),
+                    people,
+                )
+                for people in PEOPLE
+                if getattr(before, people) != getattr(after, people)
+            ]
+            return pages.logged_book(request, book, changes)
+
+        try:
+            with waiting_at_most(ACTION_SECONDS):
+                done = services.rename_author(slug=slug, name=name, at=timezone.now(), beside=beside)
+        except BadBookError as error:
+            form.add_error("name", str(error))
+            return self._page(request, slug, form)
+        _report(request, done)
+        new_slug = keys.author_slug(name) if done.changed else slug
+        return HttpResponseRedirect(pages.address(self, "change", new_slug))
+
+
+def _report(request: HttpRequest, done: services.Renamed) -> None:
+    if count := len(done.changed):
+        told = ngettext(
+            "The name was changed in %(count)d book.", "The name was changed in %(count)d books.", count
+        )
+        messages.success(request, told % {"count": count})
+    elif not done.refused:
+        messages.info(request, _("All these books print the name so already."))
+    if count := len(done.refused):
+        told = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", count)
+        named = [f"{title}: {why}" for title, why in done.refused.items()]
+        which = " ".join(named[:FAILURES_TOLD]) + (" …" if count > FAILURES_TOLD else "")
+        messages.error(request, told % {"count": count, "which": which})
+    if done.more:
+        messages.warning(request, _("There are more books: change the name once more, and they follow."))
