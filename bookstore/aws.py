@@ -41,6 +41,13 @@ def s3() -> "S3Client":
 
 
 @cache
+def s3_for_long_work() -> "S3Client":
+    """Return a client with the patience for parts of large files, for which no page waits."""
+    config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
+    return session().client("s3", config=config)
+
+
+@cache
 def s3_signer() -> "S3Client":
     """Return a client that signs forms and links for browsers, and asks S3 for nothing.
 

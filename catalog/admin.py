@@ -38,6 +38,7 @@ from catalog.staff.authors import AuthorAdmin as AuthorAdmin  # noqa: PLC0414 - 
 from catalog.staff.categories import CategoryAdmin as CategoryAdmin  # noqa: PLC0414 - the same
 from catalog.staff.fields import PEOPLE, SAID, people_of, said
 from catalog.staff_covers import CoverPages
+from catalog.staff_spreadsheets import SpreadsheetPages
 
 YEARS_LISTED = 30  # of arrivals; what came before them is found by search and by category
 STANDINGS = [(LOW, _("low stock")), (SOLD_OUT, _("sold out")), (WITHDRAWN, _("not on sale"))]
@@ -248,7 +249,7 @@ class CategoryFilter(admin.SimpleListFilter):
 
 
 @admin.register(Book)
-class BookAdmin(CoverPages, FacadeAdmin):
+class BookAdmin(CoverPages, SpreadsheetPages, FacadeAdmin):
     """Books, newest first."""
 
     list_display = ["name", "author", "category_name", "price", "availability", "added_at"]
@@ -268,7 +269,7 @@ class BookAdmin(CoverPages, FacadeAdmin):
         "updated_at",
         "withdrawn_at",
     ]
-    actions = ["withdraw", "bring_back", "reprice"]
+    actions = ["withdraw", "bring_back", "reprice", "export_csv"]
     fieldsets = [
         (
             None,

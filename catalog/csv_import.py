@@ -247,11 +247,11 @@ def _row(line: int, cells: Mapping[str, str], rules: MappingRules) -> Row | BadR
     added_on = said.pop("added_on", "")
     said["category"] = keys.category_slug(category_name) if category_name else ""
     problems: dict[str, str] = {}
-    _noting(problems, lambda: check_book_id(book_id))
-    _noting(problems, lambda: _check_category(category_name))
-    copies = _noting(problems, lambda: check_stock(_whole(stock)))
-    added_at = _noting(problems, lambda: _day(added_on))
-    facts = _noting(problems, lambda: check_facts(**said))
+    noting(problems, lambda: check_book_id(book_id))
+    noting(problems, lambda: _check_category(category_name))
+    copies = noting(problems, lambda: check_stock(_whole(stock)))
+    added_at = noting(problems, lambda: _day(added_on))
+    facts = noting(problems, lambda: check_facts(**said))
     if problems or copies is None or facts is None:
         return BadRow(line, " ".join(f"{field}: {problem}" for field, problem in problems.items()))
     return Row(
@@ -259,7 +259,8 @@ def _row(line: int, cells: Mapping[str, str], rules: MappingRules) -> Row | BadR
     )
 
 
-def _noting[Checked](problems: dict[str, str], check: Callable[[], Checked]) -> Checked | None:
+def noting[Checked](problems: dict[str, str], check: Callable[[], Checked]) -> Checked | None:
+    """Return what a check returns; note its problems instead of raising them."""
     try:
         return check()
     except BadBookError as error:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import batched
 from threading import Lock
 from typing import Any
 
@@ -20,7 +21,7 @@ from bookstore.streams.records import plain_image
 from catalog import patience
 from catalog.errors import AuthorNotFoundError, BookNotFoundError, CategoryNotFoundError
 from catalog.models import Book as Book  # noqa: PLC0414 -- what the rooms above call a book
-from catalog.models import ByTitle, Category, Contribution, Review, availability_of
+from catalog.models import ByTitle, Category, Contribution, Review, Unique, availability_of
 
 logger = logging.getLogger(__name__)
 
@@ -195,16 +196,33 @@ def books_by_id(ids: Iterable[str]) -> dict[str, Book]:
     DynamoDB left for later are asked for again, a few times. Raises ``ValueError`` for more ids.
     """
     wanted = list(dict.fromkeys(book_id for book_id in ids if book_id))
-    found = {book.id: _as_its_copies_say(book) for book in map(Book.from_raw_data, _batch(wanted))}
+    found = {
+        book.id: _as_its_copies_say(book) for book in map(Book.from_raw_data, _batch(Book, "id", wanted))
+    }
     return {book_id: found[book_id] for book_id in wanted if book_id in found}
 
 
-def _batch(ids: list[str]) -> Iterator[dict[str, dict[str, Any]]]:
+def holders_of_isbns(isbns: Iterable[str]) -> dict[str, str]:
+    """Return which book has each of these ISBNs, of those that one has: a BatchGetItem for each hundred."""
+    claims = {isbn_claim(isbn): isbn for isbn in isbns}
+    return {
+        claims[raw["value"]["S"]]: raw["bookId"]["S"]
+        for some in batched(claims, BOOKS_A_BATCH)
+        for raw in _batch(Unique, "value", list(some))
+    }
+
+
+def isbn_claim(isbn13: str) -> str:
+    """Return the value that an ISBN's book holds in the table of uniques."""
+    return f"isbn#{isbn13}"
+
+
+def _batch(model: type[Book | Unique], key: str, ids: list[str]) -> Iterator[dict[str, dict[str, Any]]]:
     if len(ids) > BOOKS_A_BATCH:
         raise ValueError(f"at most {BOOKS_A_BATCH} books are read at once, not {len(ids)}")
-    table = Book.Meta.table_name
-    connection = Book._get_connection()  # noqa: SLF001 -- Model.batch_get asks again for ever, without a pause
-    wanted: Any = [{"id": {"S": book_id}} for book_id in ids]
+    table = model.Meta.table_name
+    connection = model._get_connection()  # noqa: SLF001 -- Model.batch_get asks again for ever, without a pause
+    wanted: Any = [{key: {"S": each}} for each in ids]
     for attempt in range(_BATCH_ATTEMPTS):
         if not wanted:
             return
@@ -326,6 +344,13 @@ def book_images(*, attributes: Iterable[str] = (), after: str = "") -> Iterator[
     behind = {"id": {"S": after}} if after else None
     for items in _scan(Book, attributes=attributes, behind=behind):
         yield [plain_image(item) for item in items]
+
+
+def all_books(*, after: str = "") -> Iterator[list[Book]]:
+    """Return every book, withdrawn ones too, as ``book_images`` does."""
+    for items in _scan(Book, attributes=(), behind={"id": {"S": after}} if after else None):
+        if items:
+            yield [Book.from_raw_data(item) for item in items]
 
 
 def book_image(book_id: str) -> dict[str, Any] | None:

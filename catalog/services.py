@@ -79,6 +79,7 @@ from catalog.selectors import (
     count_listed,
     forget_categories,
     has_books,
+    isbn_claim,
 )
 
 MOST_STARS = 5
@@ -1064,11 +1065,6 @@ def recount_categories(slugs: Iterable[str] | None = None) -> dict[str, int]:
 
 
 # --- How books are written ---------------------------------------------------------------------------------
-
-
-def isbn_claim(isbn13: str) -> str:
-    """Return the value that an ISBN's book holds in the table of uniques."""
-    return f"isbn#{isbn13}"
 
 
 def _claim_isbn(write: TransactWrite, isbn13: str, book_id: str) -> None:

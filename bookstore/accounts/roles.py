@@ -14,6 +14,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     CATALOGUE: (
         "catalog.add_book",
         "catalog.change_book",
+        "catalog.import_book",
         "catalog.withdraw_book",
         "catalog.reprice_book",
         "catalog.shelve_book",

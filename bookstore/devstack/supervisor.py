@@ -187,7 +187,12 @@ class Shop:
         match name:
             case "aws":
                 return stores.start_aws(
-                    port=port, folder=self.folder / "aws", log=log, launch=self._launch, wait=False
+                    port=port,
+                    folder=self.folder / "aws",
+                    log=log,
+                    launch=self._launch,
+                    wait=False,
+                    variables=environment.KEYS,
                 )
             case "search":
                 return stores.start_search(port=port, log=log, launch=self._launch, wait=False)

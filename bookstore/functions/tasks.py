@@ -29,7 +29,7 @@ from bookstore.opensearch.rebuild import Rebuilt  # noqa: E402
 from bookstore.streams import dead_letters  # noqa: E402
 from bookstore.tasks import services  # noqa: E402
 from bookstore.tasks.errors import TaskUnderWayError  # noqa: E402
-from catalog import importing, rebuild  # noqa: E402
+from catalog import book_export, importing, rebuild  # noqa: E402
 from catalog.csv_import import built_in_mappings, open_file, read_mapping  # noqa: E402
 from leaderboard import services as leaderboards  # noqa: E402
 from orders.rebuild import rebuild_order_search  # noqa: E402
@@ -124,6 +124,27 @@ def _import_books(options: Options, reached: dict[str, Any] | None, piece: Piece
         )
 
 
+def _apply_books(options: Options, reached: dict[str, Any] | None, piece: Piece) -> Any:
+    from bookstore.dynamodb.admin import audit  # noqa: PLC0415 - brings some of Django's admin
+    from catalog import book_import  # noqa: PLC0415 - the same
+
+    import_id, user_id, user_name = options["arguments"]
+    return book_import.apply(
+        book_import.kept(import_id),
+        by=audit.Person(user_id, user_name),
+        at=timezone.now(),
+        on_rows=piece.advance,
+        resume=book_import.Applied(**reached) if reached else None,
+        until=piece.until,
+    )
+
+
+def _export_books(options: Options, reached: dict[str, Any] | None, piece: Piece) -> book_export.Exported:
+    (export_id,) = options["arguments"]
+    resume = book_export.Exported(**reached) if reached else None
+    return book_export.export_all(export_id, on_books=piece.advance, resume=resume, until=piece.until)
+
+
 def _make_cover(options: Options, _reached: dict[str, Any] | None, _piece: Piece) -> Any:
     from bookstore.dynamodb.admin import audit  # noqa: PLC0415 - brings some of Django's admin
     from catalog import cover_making  # noqa: PLC0415 - brings Pillow, and no other task needs either
@@ -148,6 +169,8 @@ def _replay_dead_letters(
 
 # With the app whose command knows the arguments; none for what pages alone ask for.
 IN_PIECES: Mapping[str, tuple[str, Work]] = {
+    "apply_books": ("", _apply_books),
+    "export_books": ("", _export_books),
     "import_books": ("catalog", _import_books),
     "make_cover": ("", _make_cover),
     "rebuild_leaderboard": ("leaderboard", _rebuild_leaderboard),

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Callable
 from io import BytesIO
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,42 +17,12 @@ from PIL import Image
 
 from bookstore import aws
 from bookstore.dynamodb.admin.models import LogItem
-from bookstore.functions import tasks
 from bookstore.tasks.models import Task
 from catalog import cover_making, services
 from catalog.selectors import get_book
 from tests import factories
 
 COVER = "/admin/catalog/book/b-1/cover/"
-CONTEXT = SimpleNamespace(
-    aws_request_id="r-1", function_name="shop-tasks", get_remaining_time_in_millis=lambda: 900_000
-)
-
-
-@pytest.fixture
-def owner(sign_in: Callable[..., Client]) -> Client:
-    return sign_in(customer_id="o-1", email="owner@example.com", groups=("owner", "staff"))
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What the pages ask the tasks function for, which answers when a test has it do so."""
-    monkeypatch.setattr(settings, "TASKS_FUNCTION", "shop-tasks")
-    events: list[dict[str, Any]] = []
-
-    def invoke(**call: Any) -> None:
-        assert (call["FunctionName"], call["InvocationType"]) == ("shop-tasks", "Event")
-        events.append(json.loads(call["Payload"]))
-
-    monkeypatch.setattr(aws, "functions", lambda: SimpleNamespace(invoke=invoke))
-    return events
-
-
-def answer(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Have the tasks function answer what it was asked."""
-    answers = [tasks.handler(event, CONTEXT) for event in events]
-    events.clear()
-    return answers
 
 
 def picture(colour: str = "red", *, kind: str = "JPEG", width: int = 900) -> bytes:
@@ -98,7 +67,7 @@ def upload(client: Client, content: bytes, name: str = "cover.jpg") -> str:
 
 
 def test_a_picture_becomes_the_cover_once_however_often_it_is_asked_for(
-    owner: Client, asked: list[dict[str, Any]], wire: Any
+    owner: Client, asked: Any, wire: Any
 ) -> None:
     factories.category()
     factories.book("Persuasion", book_id="b-1", cover="covers/b-1.png")
@@ -121,7 +90,7 @@ def test_a_picture_becomes_the_cover_once_however_often_it_is_asked_for(
     assert "hx-trigger" in text(owner.get(state, headers={"hx-request": "true"}))
     assert get_book("b-1").cover == "covers/b-1.png"  # the old one, until the new one is there
 
-    assert [each["state"] for each in answer(asked)] == ["done", "left alone"]
+    assert [each["state"] for each in asked.answer()] == ["done", "left alone"]
 
     book = get_book("b-1")
     assert re.fullmatch(r"covers/b-1-[0-9a-f]{12}-w800\.webp", book.cover)
@@ -141,15 +110,9 @@ def test_a_picture_becomes_the_cover_once_however_often_it_is_asked_for(
     ]
     assert "Cover changed from" in text(owner.get("/admin/catalog/book/b-1/history/"))
     # Asked late once more, by a task of another name: the same picture, and the book is as it was.
-    again = tasks.handler(
-        {
-            "command": "make_cover",
-            "arguments": list(Task.get(f"cover-{state.split('/')[-3]}").arguments),
-            "task": "t",
-        },
-        CONTEXT,
-    )
-    assert again["reached"]["cover"] == book.cover
+    arguments = list(Task.get(f"cover-{state.split('/')[-3]}").arguments)
+    asked.append({"command": "make_cover", "arguments": arguments, "task": "t"})
+    assert asked.answer()[0]["reached"]["cover"] == book.cover
     assert int(get_book("b-1").version) == 2
 
 
@@ -164,12 +127,12 @@ def test_a_picture_becomes_the_cover_once_however_often_it_is_asked_for(
     ],
 )
 def test_what_is_no_cover_is_refused_to_the_clerk_and_the_old_one_stays(
-    owner: Client, asked: list[dict[str, Any]], content: bytes, name: str, told: str
+    owner: Client, asked: Any, content: bytes, name: str, told: str
 ) -> None:
     factories.category()
     factories.book("Persuasion", book_id="b-1", cover="covers/b-1.png")
     state = upload(owner, content, name)
-    assert answer(asked)[0]["state"] == "done"
+    assert asked.answer()[0]["state"] == "done"
     response = owner.get(state)
     assert told in text(response)
     assert b"<b>" not in response.content
@@ -187,7 +150,7 @@ def test_the_bucket_takes_one_form_at_its_folder_its_length_and_its_way_back(own
 
 
 def test_two_clerks_the_second_does_not_replace_the_cover_that_the_first_sent(
-    owner: Client, asked: list[dict[str, Any]], now: Any
+    owner: Client, asked: Any, now: Any
 ) -> None:
     factories.category()
     factories.book("Persuasion", book_id="b-1")
@@ -196,16 +159,16 @@ def test_two_clerks_the_second_does_not_replace_the_cover_that_the_first_sent(
     services.revise_book(
         book_id="b-1", version=1, at=now, price="9.00"
     )  # which is no cover, and in nobody's way
-    answer(asked)
+    asked.answer()
     first = get_book("b-1").cover
     state = come_back(owner, send(page, picture("red"))).headers["Location"]
-    answer(asked)
+    asked.answer()
     assert "another cover meanwhile" in text(owner.get(state))
     assert get_book("b-1").cover == first
 
 
 def test_an_edit_of_the_book_at_the_same_moment_is_in_nobodys_way(
-    owner: Client, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, now: Any
+    owner: Client, asked: Any, monkeypatch: pytest.MonkeyPatch, now: Any
 ) -> None:
     factories.category()
     factories.book("Persuasion", book_id="b-1")
@@ -219,13 +182,13 @@ def test_an_edit_of_the_book_at_the_same_moment_is_in_nobodys_way(
         return revise(**said)
 
     monkeypatch.setattr(cover_making.services, "revise_book", after_somebody_else)
-    answer(asked)
+    asked.answer()
     assert str(get_book("b-1").price) == "8.00"
     assert str(get_book("b-1").cover).endswith("-w800.webp")
 
 
 def test_a_failure_is_told_and_tried_again_with_the_same_picture(
-    owner: Client, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    owner: Client, asked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     factories.category()
     factories.book("Persuasion", book_id="b-1")
@@ -246,12 +209,12 @@ def test_a_failure_is_told_and_tried_again_with_the_same_picture(
     with monkeypatch.context() as broken:
         broken.setattr(cover_making.images, "store_picture", lambda *_said: away())
         with pytest.raises(EndpointConnectionError):
-            answer(asked)
+            asked.answer()
     asked.clear()
     assert "could not be made" in text(owner.get(state))
     assert get_book("b-1").cover is None
     assert owner.post(state, {"key": key}).status_code == 302
-    assert answer(asked)[0]["state"] == "done"
+    assert asked.answer()[0]["state"] == "done"
     assert "The new cover is in the shop" in text(owner.get(state))
 
 
@@ -292,7 +255,7 @@ def test_who_may_see_and_who_may_change_a_cover(sign_in: Callable[..., Client]) 
         assert clerk.post(COVER, {"seen": "1"}).status_code in {changes, 302 if sees == 403 else changes}
 
 
-def test_whatever_an_address_says_it_is_answered(owner: Client, asked: list[dict[str, Any]]) -> None:
+def test_whatever_an_address_says_it_is_answered(owner: Client, asked: Any) -> None:
     factories.category()
     factories.book("Persuasion", book_id="b-1")
     assert owner.get("/admin/catalog/book/nobody/cover/").status_code == 404
@@ -303,7 +266,7 @@ def test_whatever_an_address_says_it_is_answered(owner: Client, asked: list[dict
     assert asked == []
     other = owner.get(state, {"key": f"uploads/covers/{'a' * 32}/x.jpg"})
     assert other.status_code == 302
-    assert answer(asked)[0]["reached"]["refused"] == "The file is not there any more: send it again."
+    assert asked.answer()[0]["reached"]["refused"] == "The file is not there any more: send it again."
 
 
 def test_a_developers_machine_does_it_in_a_process_of_its_own(owner: Client, capsys: Any) -> None:

@@ -218,7 +218,7 @@ def test_only_the_pages_read_what_cloudfront_shows_them() -> None:
     assert readers == {"WebRole"}
 
 
-def test_pages_sign_forms_for_uploads_alone_and_the_tasks_function_alone_looks_into_them() -> None:
+def test_pages_sign_forms_for_uploads_alone_and_no_page_reads_a_picture_that_was_sent() -> None:
     def objects(role: str, action: str) -> set[str]:
         return {
             resource.partition("${CoversBucket}/")[2]
@@ -227,9 +227,9 @@ def test_pages_sign_forms_for_uploads_alone_and_the_tasks_function_alone_looks_i
         }
 
     assert objects("WebRole", "s3:PutObject") == {"uploads/*"}
-    assert "uploads/*" not in objects("WebRole", "s3:GetObject")
+    assert objects("WebRole", "s3:GetObject") == {"sitemap*.xml", "uploads/imports/*", "uploads/exports/*"}
     assert "uploads/*" in objects("TasksRole", "s3:GetObject")
-    assert objects("TasksRole", "s3:PutObject") == {"covers/*", "sitemap*.xml"}
+    assert objects("TasksRole", "s3:PutObject") == {"covers/*", "sitemap*.xml", "uploads/exports/*"}
     assert not objects("ProjectorRole", "s3:GetObject") | objects("ProjectorRole", "s3:PutObject")
     called = {resource for did, resource in rights("WebRole") if did == "lambda:InvokeFunction"}
     assert {each.partition("function:")[2] for each in called} == {

@@ -1,0 +1,195 @@
+"""Books as spreadsheets in the admin: taking a selection or the whole catalogue home, and bringing books back."""
+
+import re
+import secrets
+from itertools import batched
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bookstore.dynamodb.admin.options import FacadeAdmin
+from bookstore.tasks import calls, services
+from bookstore.tasks.errors import TaskNotBegunError
+from bookstore.tasks.models import Task
+from catalog import book_export, book_import, spreadsheet
+from catalog.book_export import SelectionTooLargeError
+from catalog.book_import import PlanGoneError
+from catalog.csv_import import ImportFileError
+from catalog.selectors import BOOKS_A_BATCH, books_by_id
+
+IMPORTS, EXPORTS = "catalog.import_book", "catalog.view_book"
+_NAME = re.compile(r"[0-9a-f]{32}")
+
+
+class SpreadsheetPages(FacadeAdmin):
+    """What a ``BookAdmin`` is told of spreadsheets: the action ``export_csv``, and the pages behind the list's links."""
+
+    @admin.action(permissions=["view"], description=gettext_lazy("Export selected books as CSV"))
+    def export_csv(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Answer with a file of the selection; with a sentence where that is too large for an answer."""
+        keys = batched([row.pk for row in queryset], BOOKS_A_BATCH)
+        try:
+            content = book_export.selection(book for some in keys for book in books_by_id(some).values())
+        except SelectionTooLargeError as error:
+            messages.warning(request, str(error))
+            return None
+        name = book_export.file_name(timezone.localtime())
+        return HttpResponse(
+            content,
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the links to those who may follow them."""
+        more = {"may_import": request.user.has_perm(IMPORTS), **(extra_context or {})}
+        return super().changelist_view(request, more)
+
+    def get_urls(self) -> Any:
+        """Put these pages before Django's own."""
+        view = self.admin_site.admin_view
+        return [
+            path("import/", view(self.import_view), name="catalog_book_import"),
+            path("import/<slug:import_id>/", view(self.plan_view), name="catalog_book_import_plan"),
+            path("export/", view(self.export_view), name="catalog_book_export"),
+            path("export/<slug:export_id>/", view(self.exported_view), name="catalog_book_exported"),
+            *super().get_urls(),
+        ]
+
+    # --- Import ------------------------------------------------------------------------------------------
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """Take a file, and lead to what it would change."""
+        _allow(request, IMPORTS)
+        problem = ""
+        if request.method == "POST":
+            try:
+                plan = _plan_of(request.FILES.get("file"))
+            except ImportFileError as error:
+                problem = str(error)
+            else:
+                return HttpResponseRedirect(
+                    reverse("admin:catalog_book_import_plan", args=[book_import.keep(plan)])
+                )
+        return self._page(
+            request,
+            "import.html",
+            title=_("Import books"),
+            problem=problem,
+            columns=spreadsheet.COLUMNS,
+            most_rows=spreadsheet.MOST_ROWS,
+            most_megabytes=spreadsheet.MOST_BYTES // 1_000_000,
+        )
+
+    def plan_view(self, request: HttpRequest, import_id: str) -> HttpResponse:
+        """Show what an import would change; after a yes, once, what became of it."""
+        _allow(request, IMPORTS)
+        try:
+            plan = book_import.kept(_name(import_id))
+        except PlanGoneError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(reverse("admin:catalog_book_import"))
+        here = reverse("admin:catalog_book_import_plan", args=[import_id])
+        task = calls.find_task(book_import.task_id_of(import_id))
+        if request.method == "POST":
+            if task is None or task.state == services.FAILED:
+                return self._asked(
+                    request,
+                    here,
+                    lambda: book_import.ask_to_apply(
+                        import_id, user_id=str(request.user.pk), user_name=str(request.user)
+                    ),
+                )
+            return HttpResponseRedirect(here)
+        return self._page(
+            request,
+            "import_plan.html",
+            "_import_state.html",
+            title=_("Import of %(name)s") % {"name": plan.name},
+            plan=plan,
+            here=here,
+            task=task,
+            asked="asked" in request.GET,
+            reached=_reached(task),
+        )
+
+    # --- Export ------------------------------------------------------------------------------------------
+
+    def export_view(self, request: HttpRequest) -> HttpResponse:
+        """Offer the whole catalogue as a file, and begin to make it."""
+        _allow(request, EXPORTS)
+        if request.method == "POST":
+            export_id = _name(request.POST.get("export", ""))
+            here = reverse("admin:catalog_book_exported", args=[export_id])
+            return self._asked(request, here, lambda: book_export.ask_to_export(export_id))
+        return self._page(
+            request, "export.html", title=_("Export the catalogue"), export_id=secrets.token_hex(16)
+        )
+
+    def exported_view(self, request: HttpRequest, export_id: str) -> HttpResponse:
+        """Show how an export comes on, and lead to its file."""
+        _allow(request, EXPORTS)
+        task = calls.find_task(book_export.task_id_of(_name(export_id)))
+        done = task is not None and task.state == services.DONE
+        name = book_export.file_name(timezone.localtime(task.started_at)) if task is not None else ""
+        return self._page(
+            request,
+            "export.html",
+            "_export_state.html",
+            title=_("Export the catalogue"),
+            export_id=export_id,
+            here=reverse("admin:catalog_book_exported", args=[export_id]),
+            asked=True,
+            task=task,
+            link=book_export.link_to(export_id, name=name) if done else "",
+            reached=_reached(task),
+        )
+
+    # --- Both --------------------------------------------------------------------------------------------
+
+    def _asked(self, request: HttpRequest, here: str, ask: Any) -> HttpResponse:
+        try:
+            ask()
+        except TaskNotBegunError:
+            messages.error(request, _("Nobody could be asked to do it. Nothing was done; try again."))
+            return HttpResponseRedirect(here)
+        return HttpResponseRedirect(f"{here}?asked=1")
+
+    def _page(self, request: HttpRequest, page: str, part: str = "", **more: Any) -> TemplateResponse:
+        """Show a page, or the part of it that htmx asks for while a task goes on."""
+        request.current_app = self.admin_site.name
+        template = part if part and request.headers.get("HX-Request") == "true" else page
+        context = {**self.admin_site.each_context(request), "subtitle": None, "opts": self.opts, **more}
+        return TemplateResponse(request, f"admin/catalog/book/{template}", context)
+
+
+def _plan_of(sent: Any) -> book_import.Plan:
+    """Return what a file that was sent would change; raise ``ImportFileError``."""
+    if sent is None or not sent.size:
+        raise ImportFileError(_("Choose a file that is not empty."))
+    name = str(sent.name)[:100]
+    spreadsheet.check_size(sent.size, name=name)
+    return book_import.plan_of(sent.read(), name=name)
+
+
+def _allow(request: HttpRequest, right: str) -> None:
+    if not request.user.has_perm(right):
+        raise PermissionDenied
+
+
+def _name(text: str) -> str:
+    """Return an import's or an export's name, as the shop draws them; 404 for another."""
+    if not _NAME.fullmatch(text):
+        raise Http404
+    return text
+
+
+def _reached(task: Task | None) -> dict[str, Any]:
+    return (task.reached or {}) if task is not None else {}

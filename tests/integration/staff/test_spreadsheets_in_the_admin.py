@@ -1,0 +1,280 @@
+"""Books taken home as a spreadsheet and brought back: what is shown is what is done, once."""
+
+import csv
+import html
+import re
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+import urllib3
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from bookstore import aws
+from bookstore.dynamodb.admin.models import LogItem
+from catalog import book_export, book_import, services
+from catalog.models import Book, Category
+from catalog.selectors import get_book
+from tests import factories
+
+BOOKS = "/admin/catalog/book/"
+IMPORT = f"{BOOKS}import/"
+
+
+def text(response: Any) -> str:
+    assert response.status_code == 200, (response.status_code, response.content[:3000])
+    return html.unescape(re.sub(r"\s+", " ", response.content.decode()))
+
+
+def sent(client: Client, content: str | bytes, name: str = "books.csv") -> Any:
+    data = content.encode() if isinstance(content, str) else content
+    return client.post(IMPORT, {"file": SimpleUploadedFile(name, data)})
+
+
+def planned(client: Client, content: str | bytes) -> str:
+    """Send a file; return the address of the page that shows what it would change."""
+    response = sent(client, content)
+    assert response.status_code == 302, text(response)
+    return str(response.headers["Location"])
+
+
+def counts(page: str) -> dict[str, int]:
+    found = re.findall(r"<strong>(\d+)</strong> (new|changed|unchanged|refused)", page)
+    return {kind: int(number) for number, kind in found}
+
+
+def test_what_is_shown_is_done_once_and_what_changed_meanwhile_is_left_alone(
+    owner: Client, asked: Any, now: Any
+) -> None:
+    factories.category()
+    factories.category("plays", "Plays for Two")
+    factories.book("Persuasion", book_id="b-p", isbn13="9780141439587")
+    factories.book("Emma", book_id="b-e", price="6.00")
+    factories.book("Sanditon", book_id="b-s")
+    here = planned(
+        owner,
+        "number;title;authors;category;price;isbn\n"
+        "b-p;Persuasion;Jane Austen;plays for two;8.50;978-0-14-143958-7\n"  # moved, and dearer
+        "b-e;Emma!;Jane Austen;fiction;6.00;\n"  # somebody else will be quicker
+        "b-s;Sanditon;Jane Austen;fiction;7.99;\n"  # as it is
+        "n-1;The Rivals;Richard Sheridan;plays;5.00;\n"
+        ";Volpone;Ben Jonson; Nobody;plays;5.50;\n"  # one cell too many
+        ';Volpone;"Ben Jonson; Nobody";nowhere;5.50;\n'
+        ';Volpone;"Ben Jonson; A. Hand";plays;5.50;\n'
+        "n-2;Thief;;plays;1.00;9780141439587\n"
+        "b-p;Twice;;plays;1.00;\n"
+        "b/x;Bad;;plays;free;\n",
+    )
+    page = text(owner.get(here))
+    assert counts(page) == {"new": 2, "changed": 2, "unchanged": 1, "refused": 5}
+    for told in (
+        '<code>category</code> <del>fiction</del> <span aria-hidden="true">→</span> <ins>plays</ins>',
+        '<code>price</code> <del>7.99</del> <span aria-hidden="true">→</span> <ins>8.50</ins>',
+        "<td>6</td>",
+        "There are 7 columns; the first line has 6.",
+        "There is no category “nowhere”: add it first.",
+        "Another book has the ISBN 9780141439587.",
+        "Another row of this file has the same number.",
+        "number: A book's number has 1 to 64 letters",
+        "price: This is no number.",
+    ):
+        assert told in page, told
+    assert "Sanditon" not in page
+    assert LogItem.count() == 0
+    assert get_book("b-p").category == "fiction"  # nothing is done by looking
+
+    services.revise_book(book_id="b-e", version=1, at=now, price="6.50")
+    for _click in range(2):
+        assert owner.post(here).status_code == 302
+    assert "being changed" in text(owner.get(f"{here}?asked=1"))
+    answers = asked.answer()
+    assert [each["state"] for each in answers] == ["done", "left alone"]
+    assert owner.post(here).status_code == 302  # long after
+    assert asked == []
+
+    page = text(owner.get(here))
+    assert "2 books were added, 1 changed, 1 was left alone." in page
+    assert "Line 3, Emma!: Someone else changed this book meanwhile" in page
+    moved = get_book("b-p")
+    assert (moved.category, str(moved.price), int(moved.version)) == ("plays", "8.50", 2)
+    assert (get_book("b-e").name, str(get_book("b-e").price)) == ("Emma", "6.50")
+    assert [each.name for each in get_book("n-1").contributors] == ["Richard Sheridan"]
+    (volpone,) = [each for each in Book.scan() if each.name == "Volpone"]
+    assert [each.name for each in volpone.contributors] == ["Ben Jonson", "A. Hand"]
+    (entry,) = LogItem.query("catalog.book#b-p")
+    assert (entry.user_name, entry.message) == ("owner@example.com", "Imported from books.csv, line 2.")
+    assert [(each.field, each.old, each.new) for each in entry.changes] == [
+        ("category", "fiction", "plays"),
+        ("price", "7.99", "8.50"),
+    ]
+    listed = {each.slug: int(each.count) for each in Category.query(Category.PARTITION)}
+    assert listed == {"fiction": 2, "plays": 3}
+
+
+def test_a_file_that_nobody_touched_changes_nothing(owner: Client, asked: Any) -> None:
+    factories.category()
+    for number in range(3):
+        factories.book(
+            f"=Book {number}",
+            book_id=f"b-{number}",
+            authors=("@Ann", "Bo; Co"),
+            description="-One.\n\nTwo.",
+            pages=300,
+            prior_rating="4.5",
+            format="paperback",
+            location="+A1",
+        )
+    services.withdraw_book(book_id="b-2", at=get_book("b-2").added_at)
+    rows = {"action": "export_csv", "_selected_action": ["b-0", "b-1"], "select_across": "0"}
+    answer = owner.post(BOOKS, rows)
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert re.fullmatch(r'attachment; filename="books-[\d-]+\.csv"', answer.headers["Content-Disposition"])
+    assert b"\"'-One." in answer.content
+    page = text(owner.get(planned(owner, answer.content)))
+    assert counts(page) == {"new": 0, "changed": 0, "unchanged": 2, "refused": 0}
+    assert "There is nothing to do." in page
+
+    (export_id,) = re.findall(r'name="export" value="([0-9a-f]+)"', text(owner.get(f"{BOOKS}export/")))
+    for _click in range(2):
+        here = owner.post(f"{BOOKS}export/", {"export": export_id}).headers["Location"]
+    assert "being made" in text(owner.get(here))
+    assert [each["state"] for each in asked.answer()] == ["done", "left alone"]
+    page = text(owner.get(here))
+    assert "It holds 3 books." in page
+    (link,) = re.findall(r'class="button" href="([^"]+)"', page)
+    whole = urllib3.request("GET", link)
+    assert re.fullmatch(r'attachment; filename="books-[\d-]+\.csv"', whole.headers["Content-Disposition"])
+    assert sorted(row["number"] for row in csv.DictReader(StringIO(whole.data.decode("utf-8-sig")))) == [
+        "b-0",
+        "b-1",
+        "b-2",
+    ]
+    assert counts(text(owner.get(planned(owner, whole.data))))["unchanged"] == 3
+
+
+def test_an_export_that_outlasts_a_call_goes_on_in_the_next(
+    owner: Client, asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.category()
+    for number in range(8):
+        factories.book(book_id=f"b-{number}", description="x" * 9000)
+    monkeypatch.setattr(book_export, "PART_BYTES", 20_000)
+    whole = book_export.selectors.all_books
+
+    def in_small_pages(*, after: str = "") -> Any:
+        for books in whole(after=after):
+            yield from (books[start : start + 2] for start in range(0, len(books), 2))
+
+    monkeypatch.setattr(book_export.selectors, "all_books", in_small_pages)
+    owner.post(f"{BOOKS}export/", {"export": "a" * 32})
+    states = [each["state"] for each in asked.answer(milliseconds=1_000)]
+    assert states[0] == "running"
+    assert states[-1] == "done"
+    assert len(states) >= 2
+    found = aws.s3().get_object(Bucket="test-covers", Key=f"uploads/exports/{'a' * 32}.csv")["Body"].read()
+    numbers = [row["number"] for row in csv.DictReader(StringIO(found.decode("utf-8-sig")))]
+    assert sorted(numbers) == [f"b-{number}" for number in range(8)]
+
+
+def test_an_import_that_was_killed_goes_on_and_does_nothing_twice(
+    owner: Client, asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.category()
+    factories.book("Emma", book_id="b-e")
+    rows = "".join(f"n-{number},New {number},fiction,5.00\n" for number in range(4))
+    here = planned(owner, f"number,title,category,price\nb-e,Emma,fiction,9.00\n{rows}")
+    owner.post(here)
+    add, left = services.add_book, [1, 2]
+
+    def killed(**said: Any) -> Any:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return add(**said)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(book_import.services, "add_book", killed)
+        with pytest.raises(KeyboardInterrupt):
+            asked.answer()
+    plan = book_import.kept(here.split("/")[-2])
+    done = book_import.apply(
+        plan, by=book_import.audit.Person("o", "o"), at=get_book("b-e").added_at, on_rows=print
+    )
+    assert (done.added, done.changed, done.failed, done.finished) == (4, 1, [], True)
+    assert int(get_book("b-e").version) == 2
+    assert len(list(LogItem.query("catalog.book#n-0"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "Choose a file that is not empty."),
+        ("title\nÉmile".encode("latin-1"), "save it as “CSV UTF-8”"),
+        (b"number,title,<script>\n", "“<script>”"),
+        (b"number,title\n" + b"x" * 3_000_000, "3.0 MB; at most 2 MB"),
+        (b"number,price\n" + b"b-1,5\n" * 1500, "more than 1000 rows"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_a_sentence(
+    owner: Client, content: bytes, told: str
+) -> None:
+    response = sent(owner, content)
+    assert told in text(response)
+    assert b"<script>&" not in response.content
+
+
+def test_a_large_import_is_looked_at_a_hundred_books_at_a_time(owner: Client, wire: Any) -> None:
+    factories.category()
+    owner.get(IMPORT)
+    rows = "".join(f"b-{number},Book,fiction,5.00\n" for number in range(250))
+    with wire.count() as calls:
+        assert sent(owner, f"number,title,category,price\n{rows}").status_code == 302
+    assert calls.dynamodb <= 2 + 3
+
+
+def test_a_selection_that_is_too_large_for_an_answer_is_told(
+    owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.category()
+    factories.book(book_id="b-1")
+    monkeypatch.setattr(book_export, "MOST_BYTES_AT_ONCE", 10)
+    rows = {"action": "export_csv", "_selected_action": ["b-1"], "select_across": "0"}
+    assert "do not fit into one answer" in text(owner.post(BOOKS, rows, follow=True))
+
+
+def test_who_may_import_and_who_may_export(sign_in: Callable[..., Client], asked: Any) -> None:
+    factories.category()
+    factories.book(book_id="b-1")
+    plan = book_import.plan_of(b"number,price\nb-1,9", name="x.csv")
+    here = f"{IMPORT}{book_import.keep(plan)}/"
+    rows = {"action": "export_csv", "_selected_action": ["b-1"], "select_across": "0"}
+    for groups, imports, exports in (
+        (("catalogue",), 403, 403),
+        (("staff",), 403, 200),
+        (("staff", "orders"), 403, 200),
+        (("staff", "catalogue"), 200, 200),
+        (("staff", "owner"), 200, 200),
+    ):
+        clerk = sign_in(customer_id="s-1", groups=groups)
+        assert clerk.get(IMPORT, follow=True).status_code == imports
+        assert clerk.get(here, follow=True).status_code == imports
+        assert clerk.post(IMPORT, {}, follow=True).status_code == imports
+        assert clerk.post(here).status_code in ({302} if imports == 200 or exports == 403 else {403})
+        assert clerk.get(f"{BOOKS}export/", follow=True).status_code == exports
+        assert clerk.post(BOOKS, rows).status_code == (200 if exports == 200 else 302)
+        listed = clerk.get(BOOKS, follow=True).content
+        assert (b"Import from CSV" in listed) == (imports == 200)
+        assert (b"Export all as CSV" in listed) == (exports == 200)
+    assert {each["command"] for each in asked} == {"apply_books"}
+
+
+def test_whatever_an_address_says_it_is_answered(owner: Client, asked: Any) -> None:
+    for name in ("x", "a" * 31, "A" * 32, "a" * 500):
+        assert owner.get(f"{IMPORT}{name}/").status_code == 404
+        assert owner.get(f"{BOOKS}export/{name}/").status_code == 404
+        assert owner.post(f"{BOOKS}export/", {"export": name}).status_code == 404
+    gone = owner.get(f"{IMPORT}{'a' * 32}/", follow=True)
+    assert "not there any more: send the file again" in text(gone)
+    assert asked == []
