@@ -94,16 +94,11 @@ class CursorChangeList(ChangeList):
             planned = asked.plan()
         except MissingIndexError:
             return False
-        projected = planned.path.projected if isinstance(planned, Listing) else None
-        if projected is None:
+        if not isinstance(planned, Listing):
             return False
-        attributes = asked.source.item.get_attributes()
-        keys = {asked.source.hash_key, asked.source.range_key}
-        fields = {field.attname for field in self.model._meta.concrete_fields}
+        fields = {field.attname for field in self.model._meta.concrete_fields if not field.primary_key}
         return any(
-            name in fields
-            and name not in keys
-            and (name not in attributes or attributes[name].attr_name not in projected)
+            name in fields and not asked.source.is_projected(str(name), planned.path)
             for name in self.list_display
         )
 

@@ -119,3 +119,36 @@ class EmbeddedInline(_TabularInline):
     def _may(self, request: HttpRequest, action: str) -> bool:
         meta = self.parent_model._meta
         return bool(request.user.has_perm(f"{meta.app_label}.{action}_{meta.model_name}"))
+
+
+class ShownFormSet(EmbeddedFormSet):
+    """Shows what is stored, whatever is sent."""
+
+    def __init__(self, data: Any = None, files: Any = None, instance: Any = None, **kwargs: Any) -> None:  # noqa: ARG002 - Django's signature
+        super().__init__(None, None, instance, **kwargs)
+
+    def is_valid(self) -> bool:
+        """Nothing stands in the way."""
+        return True
+
+    def has_changed(self) -> bool:
+        """Nothing was changed."""
+        return False
+
+    def save(self, commit: bool = True) -> list[Any]:  # noqa: ARG002, FBT001, FBT002 - Django's signature
+        """Change nothing."""
+        return []
+
+
+class ShownInline(EmbeddedInline):
+    """Shows an embedded list that nobody edits: it tells what happened."""
+
+    formset = ShownFormSet
+    template = "admin/edit_inline/shown.html"
+    extra = max_num = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002, D102 - Django's
+        return False
+
+    has_change_permission = has_delete_permission = has_add_permission

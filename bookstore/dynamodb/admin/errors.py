@@ -14,7 +14,10 @@ class BadPageError(ValueError):
 
 
 class ChangedMeanwhileError(Exception):
-    """Somebody else changed, made or deleted the row first: nothing was written."""
+    """Somebody else changed, made or deleted the row first: nothing was written.
+
+    The message, if there is one, tells a person who and what.
+    """
 
 
 class RefusedError(Exception):

@@ -452,7 +452,7 @@ def _label(form: Any, name: str) -> str:
 
 def _told(error: Exception) -> str:
     if isinstance(error, ChangedMeanwhileError):
-        return _("Someone else changed it meanwhile.")
+        return str(error) or _("Someone else changed it meanwhile.")
     return str(error)
 
 

@@ -40,6 +40,12 @@ class Path:
     # For a list without `equals`: the partitions that rows between two values (or None) of the
     # sorting field stand in, in ascending order. They are read one after another.
     partitions: Callable[[Any, Any], Sequence[str]] | None = None
+    # Whether empty partitions are read on through until there is something to show; a page of one that
+    # is not has a link to the next, and may have nothing else.
+    reads_on: bool = True
+    # For a list with `equals`: the hash keys that its value stands for, where rows are spread over
+    # several. Each page takes one Query of each, and their rows are merged.
+    spread: Callable[[Any], Sequence[str]] | None = None
 
     @property
     def name(self) -> str:

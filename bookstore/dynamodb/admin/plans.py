@@ -60,7 +60,7 @@ class Listing:
     def name(self) -> str:
         """What a cursor is good for: this list in this order, and no other."""
         ends = (self.bounds.low, self.bounds.high)
-        partition = self.partitions[0] if self.path.equals else "*"
+        partition = ",".join(map(str, self.partitions)) if self.path.equals else "*"
         return f"{self.path.name}:{partition}:{ends}:{self.descending}"
 
 
@@ -133,7 +133,8 @@ def _listing(path: Path, asked: Sequence[Condition], order: str) -> Listing | No
     if path.equals:
         if equal is None:
             return None
-        partitions: tuple[Any, ...] = (path.write_hash(equal.value),)
+        spread = path.spread(equal.value) if path.spread else [path.write_hash(equal.value)]
+        partitions: tuple[Any, ...] = tuple(spread)
     elif path.partitions:
         partitions = tuple(path.partitions(low, high))
         descending = descending or not order
@@ -182,10 +183,12 @@ def _order(model: type[models.Model], query: Query) -> str:
     ordered = [name for name in named if name not in {"pk", "-pk", *_signed(_meta(model).pk.name)}]
     if not ordered:
         return ""
-    if len(ordered) > 1 or not isinstance(ordered[0], str) or ordered[0] == "?":
+    first = ordered[0]
+    field = str(first).removeprefix("-")
+    # Django's list names the admin's own ordering twice; the second time it orders nothing more.
+    if not isinstance(first, str) or first == "?" or any(name not in _signed(field) for name in ordered):
         raise MissingIndexError(f"{model.__name__}: rows are ordered by one field, not by {ordered}.")
-    sign = "-" if ordered[0].startswith("-") else ""
-    return f"{sign}{_meta(model).get_field(ordered[0].removeprefix('-')).attname}"
+    return f"{'-' if first.startswith('-') else ''}{_meta(model).get_field(field).attname}"
 
 
 def _signed(name: str) -> tuple[str, str]:

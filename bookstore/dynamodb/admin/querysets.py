@@ -216,6 +216,8 @@ for _name in (
 
 # --- Lists -------------------------------------------------------------------------------------------------
 
+type _Place = tuple[Any, str | None, Any]  # a row's partition and range key, and the row
+
 
 def _read_page(source: "Source", listing: plans.Listing, size: int, cursor: str) -> Page[Any]:
     backwards, start = _place(cursor, listing, source.model)
@@ -286,45 +288,84 @@ def _walk(
     start: tuple[Any, str | None] | None,
     against: bool,
     reads: int,
-) -> tuple[list[tuple[Any, str | None, Any]], Any]:
+) -> tuple[list[_Place], Any]:
     """Read rows from behind a place, through as many partitions as reads allow.
 
     Returns each row with its partition and range key, and the partition at which reading ended
-    too early, if it did. Reads on while there is nothing at all to show.
+    too early, if it did. Reads on while there is nothing at all to show, where the path does.
     """
-    path, item = listing.path, source.item
+    path = listing.path
     descending = listing.descending is not against
-    partitions = [_text(path, item, each) for each in listing.partitions]
+    partitions = [_text(path, source.item, each) for each in listing.partitions]
+    if path.spread:
+        return _merged(source, listing, partitions, wanted, start=start, descending=descending), None
     if descending:
         partitions.reverse()
     if start is not None:
         partitions = partitions[partitions.index(start[0]) :]
-    index = path.index if path.index is not None else item
-    range_key = getattr(item, path.range_key) if path.range_key else None
-    found: list[tuple[Any, str | None, Any]] = []
+    found: list[_Place] = []
     for number, partition in enumerate(partitions):
-        if found and number >= reads:
+        if number >= reads and (found or not path.reads_on):
             return found, partition
-        bounds = listing.bounds
-        if start is not None and start[1] is not None and partition == start[0]:
-            key = range_key.deserialize(start[1])  # type: ignore[union-attr]  # the cursor has a key
-            bounds = bounds.below(key, itself=False) if descending else bounds.above(key, itself=False)
-        if bounds.is_empty:
-            continue
-        limit = wanted - len(found) + bounds.edges
-        condition = bounds.condition(range_key) if range_key is not None else None
-        hash_value = getattr(item, path.hash_key).deserialize(partition)
-        rows = index.query(
-            hash_value, condition, scan_index_forward=not descending, limit=limit, page_size=max(limit, 1)
-        )
-        for row in rows:
-            key = getattr(row, path.range_key) if path.range_key else None
-            if key is None or key in bounds:
-                text = None if key is None else str(range_key.serialize(key))  # type: ignore[union-attr]  # the same
-                found.append((partition, text, row))
+        behind = start[1] if start is not None and partition == start[0] else None
+        found += _query(source, listing, partition, wanted - len(found), behind=behind, descending=descending)
         if len(found) >= wanted:
             return found[:wanted], None
     return found, None
+
+
+def _merged(
+    source: "Source",
+    listing: plans.Listing,
+    partitions: Sequence[str],
+    wanted: int,
+    *,
+    start: tuple[Any, str | None] | None,
+    descending: bool,
+) -> list[_Place]:
+    """Read rows that are spread over partitions, in the order of their range keys all together."""
+    behind = start[1] if start is not None else None
+    found = [
+        place
+        for partition in partitions
+        for place in _query(source, listing, partition, wanted, behind=behind, descending=descending)
+    ]
+    found.sort(key=lambda place: getattr(place[2], listing.path.range_key), reverse=descending)
+    return found[:wanted]
+
+
+def _query(
+    source: "Source",
+    listing: plans.Listing,
+    partition: str,
+    wanted: int,
+    *,
+    behind: str | None,
+    descending: bool,
+) -> list[_Place]:
+    """Read rows of one partition within the list's bounds, from behind a range key: one Query."""
+    path, item, bounds = listing.path, source.item, listing.bounds
+    index = path.index if path.index is not None else item
+    range_key: Any = getattr(item, path.range_key) if path.range_key else None
+    if behind is not None:
+        key = range_key.deserialize(behind)
+        bounds = bounds.below(key, itself=False) if descending else bounds.above(key, itself=False)
+    if bounds.is_empty:
+        return []
+    limit = wanted + bounds.edges
+    rows = index.query(
+        getattr(item, path.hash_key).deserialize(partition),
+        bounds.condition(range_key) if range_key is not None else None,
+        scan_index_forward=not descending,
+        limit=limit,
+        page_size=max(limit, 1),
+    )
+    found: list[_Place] = []
+    for row in rows:
+        key = getattr(row, path.range_key) if path.range_key else None
+        if key is None or key in bounds:
+            found.append((partition, None if key is None else str(range_key.serialize(key)), row))
+    return found
 
 
 def _text(path: Path, item: Any, partition: Any) -> str:

@@ -39,10 +39,12 @@ class Source:
         version: str = "",
         unique: Iterable[str] = (),
         claims: type[Table] | None = None,
+        made_of: Mapping[str, str] | None = None,
     ) -> None:
         self.item = item
         self.paths = list(paths) if paths is not None else paths_of(item)
         self.version = version  # the attribute that goes up by one at every edit; empty for none
+        self.made_of = dict(made_of or {})  # field → the attribute that ``field_of`` makes it of
         self.unique = tuple(unique)  # fields whose values only one row may have
         self.claims = claims  # the table that those values are claimed in; its hash key is the value
         if self.unique and claims is None:
@@ -79,7 +81,7 @@ class Source:
         found = {}
         for some in batched(wanted, ROWS_A_READ):
             parts = [self._parts(key) for key in some]
-            for item in self.item.batch_get([each if self.range_key else each[0] for each in parts]):
+            for item in self.item.batch_get([tuple(each) if self.range_key else each[0] for each in parts]):
                 row = self.row(item)
                 found[row.pk] = row
         return [found[key] for key in wanted if key in found]
@@ -106,7 +108,7 @@ class Source:
         for field in self.model._meta.concrete_fields:
             if field.primary_key:
                 value: Any = self.key_of(item)
-            elif path is not None and not self._is_projected(field, path):
+            elif path is not None and not self.is_projected(field.attname, path):
                 continue
             else:
                 value = self.field_of(item, field)
@@ -114,18 +116,16 @@ class Source:
             values.append(value)
         return self.model.from_db(router.db_for_read(self.model), names, values)
 
-    def _is_projected(self, field: Any, path: Path) -> bool:
+    def is_projected(self, field: str, path: Path) -> bool:
+        """Tell whether a row found on this path has a field's value."""
         if path.projected is None:
             return True
-        attribute = self.item.get_attributes().get(field.attname)
+        name = self.made_of.get(field, field)
+        attribute = self.item.get_attributes().get(name)
         if attribute is None:
             return False  # made of others, which need not all be there
-        return attribute.attr_name in path.projected or field.attname in {
-            self.hash_key,
-            self.range_key,
-            path.hash_key,
-            path.range_key,
-        }
+        keys = {self.hash_key, self.range_key, path.hash_key, path.range_key}
+        return attribute.attr_name in path.projected or name in keys
 
     def field_of(self, item: Any, field: Any) -> Any:
         """Return a field's value out of an item: the attribute of the same name, as the field writes it."""

@@ -364,3 +364,50 @@ def test_who_may_only_look_gets_a_403_by_address_too(sign_in: Callable[..., Clie
     assert clerk.post(f"{VOLUMES}fiction-00/delete/", {"post": "yes"}).status_code == 403
     reader = sign_in(customer_id="r-1")
     assert reader.get("/admin/", follow=True).status_code == 403
+
+
+def carried(page: str) -> dict[str, str]:
+    """Return what a tool's form carries along."""
+    return dict(re.findall(r'<input type="hidden" name="(_seen|_token)" value="([^"]*)"', page))
+
+
+def test_a_tool_asks_acts_and_is_logged_and_says_what_stood_in_its_way(
+    owner: Client, volumes: Any, wire: Any
+) -> None:
+    volumes.LENT.clear()
+    factories.book("Emma", book_id="b-e")
+    change, lend = f"{VOLUMES}b-e/change/", f"{VOLUMES}b-e/do/lend/"
+    assert f'href="{lend}"' in text(owner.get(change))
+    form = {**carried(text(owner.get(lend))), "reader": "Cy"}
+    assert "Bo never brings them back." in text(owner.post(lend, {**form, "reader": "Bo"}))
+    assert "This field is required." in text(owner.post(lend, {**form, "reader": ""}))
+    for forged in ({"_token": "x"}, {"_token": ""}, {"_seen": ""}, {"_seen": "²"}):
+        assert "This form is broken." in text(owner.post(lend, {**form, **forged}))
+    assert volumes.LENT == []
+    with wire.count() as calls:
+        answer = owner.post(lend, form)
+    assert (answer.headers["Location"], calls.dynamodb) == (change, 3)
+    assert [("b-e", "Cy", form["_token"])] == volumes.LENT
+    assert [each.message for each in LogItem.query(f"{volumes.APP}.volume#b-e")] == ["Lent."]
+    assert "It was lent by Ada." in text(owner.post(lend, form, follow=True))
+    assert "nothing to do any more" in text(owner.get(lend, follow=True))
+    assert f'href="{lend}"' not in text(owner.get(change))
+
+
+def test_a_tool_that_asks_nothing_is_a_button_and_one_without_the_right_is_a_403(
+    owner: Client, volumes: Any, sign_in: Callable[..., Client]
+) -> None:
+    factories.book("Emma", book_id="b-e")
+    change, dust = f"{VOLUMES}b-e/change/", f"{VOLUMES}b-e/do/dust/"
+    page = text(owner.get(change))
+    assert f'<form method="post" action="{dust}">' in page
+    assert "Emma is clean." in text(owner.post(dust, carried(page), follow=True))
+    assert owner.get(dust).headers["Location"] == change
+    staff = sign_in(customer_id="s-1", groups=("staff",))
+    assert "do/dust" in text(staff.get(change))
+    assert "do/lend" not in text(staff.get(change))
+    assert {
+        staff.get(f"{VOLUMES}b-e/do/lend/").status_code,
+        staff.post(f"{VOLUMES}b-e/do/lend/").status_code,
+    } == {403}
+    assert owner.put(dust).status_code == 405

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db import models
 from django.urls import path
@@ -9,10 +10,11 @@ from django.urls import path
 from bookstore import urls
 from bookstore.accounts.models import CustomerItem
 from bookstore.dynamodb.admin.embedded import EmbeddedInline, EmbeddedModel
-from bookstore.dynamodb.admin.errors import RefusedError, SearchAwayError
+from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError, SearchAwayError
 from bookstore.dynamodb.admin.options import FacadeAdmin, Hits
 from bookstore.dynamodb.admin.sites import DynamoAdminSite
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
+from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from catalog.models import Book
 
 FOUND: list[str] = []  # what the search engine finds
@@ -66,7 +68,30 @@ class PartInline(EmbeddedInline):
     attribute = "contributors"
 
 
-class VolumeAdmin(FacadeAdmin):
+class LendForm(ToolForm):
+    reader = forms.CharField(max_length=20)
+
+
+LENT: list[tuple[str, str, str]] = []  # the volume, the reader and the form's token
+
+
+def lend(site: Any, request: Any, volume: Any, form: Any) -> str:
+    if form.seen != volume.version:
+        raise ChangedMeanwhileError("It was lent by Ada.")
+    if form.cleaned_data["reader"] == "Bo":
+        raise RefusedError({"reader": "Bo never brings them back."})
+    LENT.append((volume.pk, form.cleaned_data["reader"], form.token))
+    volume.source.update(
+        volume, changed={"stock": 0}, version=form.seen, beside=site.beside(request, volume, "Lent.")
+    )
+    return "It is lent."
+
+
+def dust(site: Any, request: Any, volume: Any, form: Any) -> str:
+    raise RefusedError(f"{volume} is clean.")
+
+
+class VolumeAdmin(ToolsAdmin):
     list_display = ["name", "listing", "price", "stock"]
     list_editable = ["stock"]
     list_filter = ["listing"]
@@ -75,6 +100,10 @@ class VolumeAdmin(FacadeAdmin):
     fields = ["name", "price", "stock", "isbn13"]
     inlines = [PartInline]
     actions = ["put_up"]
+    tools = [
+        Tool("lend", "Lend", "change", lend, form=LendForm, offered=lambda volume: volume.stock > 0),
+        Tool("dust", "Dust", "view", dust),
+    ]
 
     @admin.action(description="Put up by one", permissions=["change"])
     def put_up(self, request: Any, queryset: Any) -> None:

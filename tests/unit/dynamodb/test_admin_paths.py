@@ -1,6 +1,7 @@
 import operator
 import random
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.db import models
@@ -67,6 +68,40 @@ def test_a_tables_own_keys_and_indexes_are_its_paths() -> None:
     assert (by_title.equals, by_title.sorts) == ("listing", "title_key")
     assert by_title.projected is not None
     assert "stock" not in by_title.projected
+
+
+def test_a_field_named_twice_orders_once_as_djangos_list_names_it() -> None:
+    class Told(FacadeModel):
+        key = models.CharField(primary_key=True, max_length=200)
+        status = models.CharField(max_length=20)
+        reviewed_key = models.CharField(max_length=200)
+        title = models.CharField(max_length=200)
+        source = Source(
+            Review,
+            paths=[
+                Path(
+                    index=Review.by_status,
+                    hash_key="status",
+                    range_key="reviewed_key",
+                    equals="status",
+                    sorts="reviewed_key",
+                    spread=lambda status: [status, f"{status}#1"],
+                )
+            ],
+            made_of={"title": "stars"},
+        )
+
+        class Meta(FacadeModel.Meta):
+            app_label = "catalog"
+
+    asked: Any = Told.objects.filter(status="shown")
+    planned = asked.order_by("-reviewed_key", "-reviewed_key", "-key").plan()
+    assert isinstance(planned, Listing)
+    assert (planned.descending, planned.partitions) == (True, ("shown", "shown#1"))
+    with pytest.raises(MissingIndexError, match="ordered by one field"):
+        asked.order_by("reviewed_key", "status").plan()
+    source: Any = Told.source
+    assert source.is_projected("title", planned.path) == source.is_projected("stars", planned.path)
 
 
 def test_a_boolean_is_looked_up_by_the_key_that_stands_for_it() -> None:
