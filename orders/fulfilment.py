@@ -13,12 +13,13 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from bookstore.accounts.selectors import PostalAddress
 from bookstore.dynamodb.tables import Beside, nothing_beside
 from orders.carriers import check_parcel
 from orders.errors import BadStepError, OrderBusyError, TooLateError
-from orders.models import Note, Order
+from orders.models import Address, Note, Order
 from orders.selectors import get_order
-from orders.states import Status, may_become
+from orders.states import SENT_ELSEWHERE, UNSENT, Status, may_become
 from orders.steps import (
     ROUNDS,
     Rewrite,
@@ -127,6 +128,35 @@ def _move_on(
             raise too_late(order)
         if take_step(Step(order, to, by=by, reason="", at=at, **values), beside=beside):
             log.info("an order was %s", to, extra={"order_id": order_id})
+            return order
+    raise OrderBusyError(busy_sentence())
+
+
+def change_address(
+    *,
+    customer_id: str,
+    order_id: str,
+    address: PostalAddress,
+    by: str,
+    at: datetime,
+    seen: int | None = None,
+    beside: Beside = nothing_beside,
+) -> Order:
+    """Send an order elsewhere, as long as it has not left; its history says that, and not from where.
+
+    To the same address it is returned as it is. Raises ``OrderChangedError``, and ``TooLateError`` for an
+    order that has left, or never will.
+    """
+    to = Address(**address.as_dict())  # type: ignore[no-untyped-call]  # PynamoDB's
+    for _round in range(ROUNDS):
+        order = get_order(customer_id, order_id)
+        check_seen(order, seen, by=by)
+        if order.address.attribute_values == to.attribute_values:
+            return order
+        if order.state not in UNSENT:
+            raise too_late(order)
+        step = Step(order, order.state, by=by, reason=SENT_ELSEWHERE, at=at, address=to)
+        if take_step(step, beside=beside):
             return order
     raise OrderBusyError(busy_sentence())
 

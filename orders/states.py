@@ -38,6 +38,9 @@ OWING = frozenset({Status.CANCELLED, Status.RETURNED})
 # Paid for, and neither cancelled nor sent back: the books are the customer's.
 BOUGHT = frozenset({Status.PLACED, Status.PACKED, Status.SHIPPED, Status.DELIVERED})
 
+# It is still in the shop, and may go to another address.
+UNSENT = frozenset({Status.AWAITING_PAYMENT, Status.PLACED, Status.PACKED})
+
 # It has left the shop, and may come back.
 SENT = frozenset({Status.SHIPPED, Status.DELIVERED})
 
@@ -69,6 +72,7 @@ WRONG_AMOUNT = "wrong_amount"
 NOTHING_PAID = "nothing_paid"
 REPLACED = "replaced"
 ERASED = "erased"
+SENT_ELSEWHERE = "sent_elsewhere"
 
 REASONS: dict[str, Promise] = {
     DECLINED: _("The card was declined."),
@@ -77,6 +81,7 @@ REASONS: dict[str, Promise] = {
     NOTHING_PAID: _("Nothing was charged."),
     REPLACED: _("You ordered anew before it was paid."),
     ERASED: _("Name and address were erased."),
+    SENT_ELSEWHERE: _("The address was changed."),
 }
 
 

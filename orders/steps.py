@@ -27,7 +27,7 @@ from catalog import services as catalogue
 from orders.errors import BadStepError, OrderBusyError, OrderChangedError, TooLateError
 from orders.models import Order, OrderLine, StatusChange, UnpaidOrder
 from orders.queues import queue_key, queue_of
-from orders.states import LABELS, Status, may_become
+from orders.states import LABELS, SENT_ELSEWHERE, Status, may_become
 
 ROUNDS = 5  # how often a step is planned anew when the order changed under it
 BY_CUSTOMER, BY_SHOP, BY_PAYMENT = "customer", "shop", "payment"
@@ -226,7 +226,14 @@ class Act:
 def acts_of(order: Order) -> list[Act]:
     """Return what was done with an order, oldest first; what older versions of the shop wrote is left out."""
     acts = [
-        Act(int(each.version), each.by, str(LABELS[Status(each.status)]).lower(), each.at)
+        Act(
+            int(each.version),
+            each.by,
+            _("given another address")
+            if each.reason == SENT_ELSEWHERE
+            else str(LABELS[Status(each.status)]).lower(),
+            each.at,
+        )
         for each in order.history
         if each.version
     ]
@@ -249,23 +256,32 @@ def acts_of(order: Order) -> list[Act]:
 def check_seen(order: Order, seen: int | None, *, by: str) -> None:
     """Raise ``OrderChangedError`` when somebody else did something after the version that a clerk saw.
 
-    The clerk's own acts are no surprise, and neither are writes that nobody did, such as a mail's claim.
+    The clerk's own acts are no surprise, nor is the money that went back because of them, and neither are
+    writes that nobody did, such as a mail's claim.
     """
     if seen is None:
         return
-    if others := [act for act in acts_of(order) if act.version > seen and act.by != by]:
+    since = [act for act in acts_of(order) if act.version > seen]
+    own = min((act.version for act in since if act.by == by), default=None)
+    followed = (act for act in since if own is not None and act.by == BY_PAYMENT and act.version > own)
+    expected = {act.version for act in followed}
+    if others := [act for act in since if act.by != by and act.version not in expected]:
         # What the provider did follows from what somebody did, who is the one to name.
         people = [act for act in others if act.by != BY_PAYMENT]
         raise changed_by((people or others)[-1])
 
 
+def who(by: str) -> str:
+    """Return whom an order's history names, in words for staff."""
+    return str(_WHO.get(by, by))
+
+
 def changed_by(act: Act) -> OrderChangedError:
     """Return the error that tells what somebody else did."""
-    who = str(_WHO.get(act.by, act.by))
     at = date_format(localtime(act.at), "j F Y, H:i")
     return OrderChangedError(
         _("This order was %(done)s by %(who)s on %(at)s. Nothing else was done with it.")
-        % {"done": act.done, "who": who, "at": at},
+        % {"done": act.done, "who": who(act.by), "at": at},
         by=act.by,
         done=act.done,
         at=act.at,

@@ -1,0 +1,197 @@
+"""What staff do with one order: each tool asks what it has to know, and has a service do it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError
+from bookstore.dynamodb.admin.tools import Tool, ToolForm
+from bookstore.typesetting import money
+from orders import fulfilment, refunds, services
+from orders.errors import BadStepError, OrderChangedError, OrderError
+from orders.models import Order
+from orders.payments.base import PaymentError
+from orders.staff.forms import CancelForm, NoteForm, RefundForm, ReturnForm, ShipForm
+from orders.states import CANCELLABLE_BY_STAFF, SENT, Status
+
+
+@contextmanager
+def in_the_admins_words() -> Iterator[None]:
+    """Say in the admin's words what the services refuse."""
+    try:
+        yield
+    except OrderChangedError as error:
+        raise ChangedMeanwhileError(str(error)) from error
+    except BadStepError as error:
+        raise RefusedError({error.field: str(error)}) from error
+    except (OrderError, PaymentError) as error:
+        raise RefusedError(str(error)) from error
+
+
+def of(request: HttpRequest, row: Any) -> dict[str, Any]:
+    """Return what every service is told: which order, who, when."""
+    return {
+        "customer_id": row.customer_id,
+        "order_id": row.order_id,
+        "by": str(request.user),
+        "at": timezone.now(),
+    }
+
+
+def _pack(site: Any, request: HttpRequest, row: Any, form: ToolForm) -> str:
+    beside = site.beside(request, row, _("Packed."))
+    with in_the_admins_words():
+        fulfilment.pack_order(**of(request, row), seen=form.seen, beside=beside)
+    return _("%(order)s is packed.") % {"order": row}
+
+
+def _ship(site: Any, request: HttpRequest, row: Any, form: ShipForm) -> str:
+    carrier, number = form.cleaned_data["carrier"], form.cleaned_data["tracking_number"]
+    sent = [(_("Carrier"), "", carrier), (_("Tracking number"), "", number)]
+    beside = site.beside(request, row, _("Shipped."), changes=sent)
+    with in_the_admins_words():
+        fulfilment.ship_order(
+            **of(request, row), carrier=carrier, tracking_number=number, seen=form.seen, beside=beside
+        )
+    return _("%(order)s is on its way; the customer hears by e-mail.") % {"order": row}
+
+
+def _deliver(site: Any, request: HttpRequest, row: Any, form: ToolForm) -> str:
+    beside = site.beside(request, row, _("Delivered."))
+    with in_the_admins_words():
+        fulfilment.deliver_order(**of(request, row), seen=form.seen, beside=beside)
+    return _("%(order)s is delivered.") % {"order": row}
+
+
+def _cancel(site: Any, request: HttpRequest, row: Any, form: CancelForm) -> str:
+    reason = form.cleaned_data["reason"]
+    beside = site.beside(request, row, _("Cancelled."), changes=[(_("Why"), "", reason)])
+    with in_the_admins_words():
+        order = services.cancel_order(**of(request, row), reason=reason, seen=form.seen, beside=beside)
+    if order.queue_name:
+        return _("%(order)s is cancelled. The money goes back as soon as the payment provider answers.") % {
+            "order": row
+        }
+    return _("%(order)s is cancelled, and what was paid went back.") % {"order": row}
+
+
+def _refund(site: Any, request: HttpRequest, row: Any, form: RefundForm) -> str:
+    amount, reason = form.sum_asked, form.cleaned_data["reason"]
+    asked = [(_("Amount"), "", amount), (_("Copies"), "", form.copies), (_("Why"), "", reason)]
+    beside = site.beside(request, row, _("Refunded."), changes=[each for each in asked if each[2]])
+    with in_the_admins_words():
+        order = refunds.refund_order(
+            **of(request, row),
+            refund_id=form.token,
+            amount=amount,
+            lines=form.copies or None,
+            restock=form.cleaned_data["restock"],
+            reason=reason,
+            seen=form.seen,
+            beside=beside,
+        )
+    return _money_said(order, form.token)
+
+
+def _return(site: Any, request: HttpRequest, row: Any, form: ReturnForm) -> str:
+    reason = form.cleaned_data["reason"]
+    asked = [(_("Copies"), "", form.copies), (_("Why"), "", reason)]
+    beside = site.beside(request, row, _("Returned."), changes=asked)
+    with in_the_admins_words():
+        order = refunds.return_order(
+            **of(request, row),
+            refund_id=form.token,
+            lines=form.copies,
+            restock=form.cleaned_data["restock"],
+            reason=reason,
+            seen=form.seen,
+            beside=beside,
+        )
+    return _money_said(order, form.token)
+
+
+def _money_said(order: Order, refund_id: str) -> str:
+    """Say what became of the money that a form asked for, which of a whole order is the rest of it."""
+    if order.pending_refunds or (order.state is Status.RETURNED and order.queue_name):
+        return _("It is noted. The money goes back as soon as the payment provider answers.")
+    made = next((each for each in order.refunds if each.refund_id in (refund_id, order.order_id)), None)
+    if made is None:
+        return _("It is noted. There was no money left to give back.")
+    return _("%(amount)s went back to the customer.") % {"amount": money(made.amount, order.currency)}
+
+
+def _note(site: Any, request: HttpRequest, row: Any, form: NoteForm) -> str:
+    to_customer = form.cleaned_data["to_customer"]
+    # The note itself stands in the order, with the person it may speak of; the log outlives both.
+    told = _("A note was written to the customer.") if to_customer else _("A note was written.")
+    with in_the_admins_words():
+        fulfilment.note_order(
+            **of(request, row),
+            note_id=form.token,
+            text=form.cleaned_data["text"],
+            to_customer=to_customer,
+            beside=site.beside(request, row, told),
+        )
+    return (
+        _("The note is kept, and goes to the customer by e-mail.") if to_customer else _("The note is kept.")
+    )
+
+
+TOOLS = (
+    Tool("pack", gettext_lazy("Pack"), "pack", _pack, offered=lambda row: row.state is Status.PLACED),
+    Tool(
+        "ship",
+        gettext_lazy("Ship"),
+        "ship",
+        _ship,
+        form=ShipForm,
+        offered=lambda row: row.state is Status.PACKED,
+        explained=gettext_lazy(
+            "The parcel has left the shop. The customer is told by e-mail, with the number."
+        ),
+    ),
+    Tool(
+        "deliver",
+        gettext_lazy("Delivered"),
+        "ship",
+        _deliver,
+        offered=lambda row: row.state is Status.SHIPPED,
+    ),
+    Tool(
+        "return",
+        gettext_lazy("Take back"),
+        "refund",
+        _return,
+        form=ReturnForm,
+        offered=lambda row: row.state in SENT,
+        explained=gettext_lazy(
+            "These copies came back to the shop. What they cost goes back to the customer."
+        ),
+    ),
+    Tool(
+        "refund",
+        gettext_lazy("Refund"),
+        "refund",
+        _refund,
+        form=RefundForm,
+        offered=lambda row: row.order.refundable > 0,
+        explained=gettext_lazy(
+            "Money goes back through the payment provider. Say which copies it is for, or how much."
+        ),
+    ),
+    Tool(
+        "cancel",
+        gettext_lazy("Cancel"),
+        "cancel",
+        _cancel,
+        form=CancelForm,
+        offered=lambda row: row.state in CANCELLABLE_BY_STAFF,
+        explained=gettext_lazy("The copies go back into stock, and what was paid to the customer."),
+    ),
+    Tool("note", gettext_lazy("Write a note"), "change", _note, form=NoteForm),
+)

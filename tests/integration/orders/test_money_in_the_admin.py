@@ -1,0 +1,129 @@
+"""Staff give money back: in part, in whole, with a cancellation or a return; each once, whatever the provider says."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from bookstore.devstack.payment_provider import Provider
+from orders.models import Order
+from orders.states import Status
+from tests import factories
+from tests.integration.orders.buying import fill_cart, pay_at, place, reserve, stock
+from tests.integration.staff.dispatch import hidden, logged, now, of, said, text, use
+
+
+@pytest.fixture
+def clerk(sign_in: Callable[..., Client]) -> Client:
+    return sign_in(customer_id="s-1", email="clerk@example.com", groups=("orders", "staff"))
+
+
+@pytest.fixture
+def emma() -> Any:
+    return factories.book("Emma", book_id="b-e", price="7.99", stock=10)
+
+
+@pytest.fixture
+def paid(provider: Provider, emma: Any) -> Order:
+    """Return a paid order of three copies."""
+    fill_cart(b_e=3)
+    order = reserve(total="23.97")
+    pay_at(provider, order)
+    return place(order)
+
+
+def sent(clerk: Client, order: Order) -> Order:
+    use(clerk, order, "pack")
+    use(clerk, order, "ship", carrier="letter", tracking_number="")
+    return order
+
+
+def test_one_torn_copy_is_refunded_once_however_often_the_form_is_sent(
+    clerk: Client, paid: Order, emma: Any, wire: Any
+) -> None:
+    page = text(clerk.get(of(paid, "refund")))
+    assert "of 3 copies at £7.99" in page
+    form = {**hidden(page), "copies_0": "1", "reason": "Torn."}
+    with wire.count() as calls:
+        answer = clerk.post(of(paid, "refund"), form)
+    assert (answer.status_code, calls.dynamodb) == (302, 1 + 4)
+    for _ in range(2):
+        assert "£7.99 went back to the customer" in said(
+            text(clerk.post(of(paid, "refund"), form, follow=True))
+        )
+    order = now(paid)
+    assert (order.refunded, len(order.refunds), order.lines[0].kept) == (Decimal("7.99"), 1, 2)
+    assert stock(emma) == 7
+    assert logged(paid) == [("clerk@example.com", "Refunded.")]
+    page = text(clerk.get(of(paid)))
+    assert "Torn." in page
+    assert "clerk@example.com" in page
+
+
+def test_more_than_was_paid_does_not_go_back_and_all_of_it_can(clerk: Client, paid: Order) -> None:
+    page = text(use(clerk, sent(clerk, paid), "refund", amount="24.00", reason="Late."))
+    assert "At most £23.97 of this order can still be refunded." in page
+    page = text(use(clerk, paid, "refund", everything="on", reason="Never came."))
+    assert "£23.97 went back to the customer" in said(page)
+    assert now(paid).state is Status.REFUNDED
+    assert "Refund" not in page.partition("object-tools")[2].partition("</ul>")[0]
+
+
+def test_a_cancelled_order_gives_copies_and_money_back_once(clerk: Client, paid: Order, emma: Any) -> None:
+    form = {**hidden(text(clerk.get(of(paid, "cancel")))), "reason": "The customer rang."}
+    for _ in range(2):
+        page = text(clerk.post(of(paid, "cancel"), form, follow=True))
+        assert "is cancelled, and what was paid went back" in said(page)
+    assert (now(paid).state, now(paid).refunded, stock(emma)) == (Status.REFUNDED, Decimal("23.97"), 10)
+    assert "The customer rang." in page
+
+
+def test_copies_that_came_back_are_refunded_and_stocked_where_they_are_good(
+    clerk: Client, paid: Order, emma: Any
+) -> None:
+    page = text(use(clerk, sent(clerk, paid), "return", copies_0="2", restock="on", reason="Unread."))
+    assert "£15.98 went back to the customer" in said(page)
+    assert (now(paid).state, stock(emma)) == (Status.SHIPPED, 9)
+    assert "£7.99 went back" in said(text(use(clerk, paid, "return", copies_0="1", reason="Read.")))
+    assert (now(paid).state, stock(emma)) == (Status.REFUNDED, 9)
+
+
+def test_a_refund_that_the_provider_refuses_leaves_the_order_as_it_was_and_says_so(
+    clerk: Client, emma: Any, provider: Provider
+) -> None:
+    fill_cart(b_e=3)
+    order = reserve(total="23.97")
+    pay_at(provider, order, takes_nothing_back=True)
+    place(order)
+    page = text(use(clerk, order, "refund", copies_0="1", reason="Torn."))
+    (told,) = re.findall(r'<ul class="errorlist nonfield"[^>]*><li>(.*?)</li>', page)
+    assert "refuse" in told
+    assert (now(order).refunded, now(order).refunds, now(order).state) == (Decimal(0), [], Status.PLACED)
+
+
+def test_a_provider_that_does_not_answer_leaves_it_for_later_and_says_so(clerk: Client, emma: Any) -> None:
+    fill_cart(b_e=3)
+    order = place(reserve(total="23.97"))
+    page = text(use(clerk, order, "refund", copies_0="1", reason="Torn."))
+    assert "as soon as the payment provider answers" in said(page)
+    assert [each.state for each in now(order).refunds] == ["pending"]
+    assert "on its way" in page
+
+
+def test_a_note_is_for_the_shop_or_for_the_customer(
+    clerk: Client, paid: Order, pump: Any, mailoutbox: Any
+) -> None:
+    use(clerk, paid, "note", text="Rang: gift for a friend.", to_customer="no")
+    assert "goes to the customer" in said(
+        text(use(clerk, paid, "note", text="On Monday.", to_customer="yes"))
+    )
+    pump()
+    assert ["On Monday." in mail.body for mail in mailoutbox].count(True) == 1
+    assert not any("gift" in mail.body for mail in mailoutbox)
+    assert [message for _who, message in logged(paid)] == [
+        "A note was written.",
+        "A note was written to the customer.",
+    ]

@@ -1,0 +1,319 @@
+"""Staff and the orders: the lists of work, the steps of one order, and of many."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from bookstore.dynamodb.admin.models import LogItem
+from orders import fulfilment
+from orders.models import Address
+from orders.search import ORDERS as INDEX
+from orders.states import Status
+from tests import factories
+from tests.integration.staff.dispatch import (
+    ORDERS,
+    address_form,
+    choose,
+    hidden,
+    logged,
+    now,
+    numbers,
+    of,
+    put,
+    said,
+    text,
+    use,
+)
+
+ORDER_ROLE = ("orders", "staff")
+
+
+@pytest.fixture
+def clerk(sign_in: Callable[..., Client]) -> Client:
+    return sign_in(customer_id="s-1", email="clerk@example.com", groups=ORDER_ROLE)
+
+
+@pytest.fixture
+def other(sign_in: Callable[..., Client]) -> Client:
+    return sign_in(customer_id="s-2", email="other@example.com", groups=ORDER_ROLE)
+
+
+# --- Lists -------------------------------------------------------------------------------------------------
+
+
+def test_orders_are_listed_newest_first_month_by_month_with_whom_they_go_to(clerk: Client, wire: Any) -> None:
+    made = [put(days_ago=days) for days in (0, 1, 40, 41, 75)]
+    clerk.get(ORDERS)
+    with wire.count() as calls:
+        page = text(clerk.get(ORDERS))
+    assert calls.dynamodb <= 3
+    shown = numbers(page)
+    while more := re.search(r'rel="next" href="([^"]+)"', page):
+        with wire.count() as calls:
+            page = text(clerk.get(ORDERS + more[1]))
+        assert calls.dynamodb <= 3
+        shown += numbers(page)
+    assert shown == [order.number for order in made]
+    assert "Ada Reader" in page or made
+    month = f"{datetime.now(UTC) - timedelta(days=40):%Y-%m}"
+    assert set(numbers(text(clerk.get(f"{ORDERS}?month={month}")))) <= {made[2].number, made[3].number}
+
+
+def test_the_work_is_listed_oldest_first_and_late_is_what_waits_too_long(clerk: Client, wire: Any) -> None:
+    late, packed, placed = put(days_ago=5), put(days_ago=4, status="packed"), put(days_ago=0.1)
+    put(days_ago=9, status="delivered")
+    shipped = put(days_ago=9, status="shipped")
+    clerk.get(ORDERS)
+    with wire.count() as calls:
+        shown = {
+            queue: numbers(text(clerk.get(f"{ORDERS}?queue={queue}")))
+            for queue in ("to-pack", "to-ship", "late", "on-the-way", "unpaid")
+        }
+    assert calls.dynamodb <= 5 * 3
+    assert shown == {
+        "to-pack": [late.number, placed.number],
+        "to-ship": [packed.number],
+        "late": [late.number, packed.number],
+        "on-the-way": [shipped.number],
+        "unpaid": [],
+    }
+    page = text(clerk.get(f"{ORDERS}?queue=late"))
+    assert '<a href="/admin/orders/order/?queue=to-pack">To pack</a>' in page
+    assert 'aria-current="page">Late</a>' in page
+    assert "5\u00a0days" in page
+
+
+def test_a_queue_in_shards_is_one_list_both_ways(clerk: Client, settings: Any, wire: Any) -> None:
+    settings.QUEUE_SHARDS = 3
+    made = [put(days_ago=3 - number / 100).number for number in range(60)]
+    pages, address = [], f"{ORDERS}?queue=to-pack"
+    while address:
+        page = text(clerk.get(address))
+        pages.append(numbers(page))
+        more = re.search(r'rel="next" href="([^"]+)"', page)
+        address = ORDERS + more[1] if more else ""
+    assert [number for shown in pages for number in shown] == made
+    before = re.search(r'rel="prev" href="([^"]+)"', page)
+    assert before
+    assert numbers(text(clerk.get(ORDERS + before[1]))) == pages[1]
+
+
+def test_an_order_is_found_by_number_also_while_the_search_rests(clerk: Client, wire: Any, pump: Any) -> None:
+    order, other = put(), put(address=Address(**factories.ADDRESS | {"name": "Bo Zhang"}))
+    pump()
+    INDEX.refresh()
+    assert numbers(text(clerk.get(f"{ORDERS}?q=zhang"))) == [other.number]
+    assert numbers(text(clerk.get(f"{ORDERS}?q=emma+ada&queue=to-pack"))) == [order.number]
+    assert "narrowed by" in text(clerk.get(f"{ORDERS}?q=emma&queue=late"))
+    with wire.opensearch.refuse():
+        assert numbers(text(clerk.get(f"{ORDERS}?q={order.number.lower()}"))) == [order.number]
+        page = text(clerk.get(f"{ORDERS}?q=zhang"))
+        assert "search of orders is having a rest" in said(page)
+        assert numbers(text(clerk.get(f"{ORDERS}?customer_id=c-1"))) == [other.number, order.number]
+
+
+# --- One order ---------------------------------------------------------------------------------------------
+
+
+def test_an_order_goes_from_placed_to_delivered_each_step_logged_with_it(clerk: Client, wire: Any) -> None:
+    order = put()
+    page = text(clerk.get(of(order)))
+    assert "Ship" not in re.findall(r'class="tool">([^<]+)<', page)
+    with wire.count() as calls:
+        packed = clerk.post(of(order, "pack"), hidden(page))
+    assert (packed.status_code, calls.dynamodb) == (302, 4)
+    clerk.post(of(order, "pack"), hidden(page))  # the same button twice
+    sent = use(clerk, order, "ship", carrier="royal-mail", tracking_number="ab 123456789 gb")
+    assert "is on its way" in said(text(sent))
+    assert "royalmail.com" in text(sent)
+    assert "is delivered" in said(text(use(clerk, order, "deliver")))
+    assert [(each.status, each.by) for each in now(order).history[2:]] == [
+        ("packed", "clerk@example.com"),
+        ("shipped", "clerk@example.com"),
+        ("delivered", "clerk@example.com"),
+    ]
+    assert now(order).tracking_number == "AB123456789GB"
+    assert logged(order) == [("clerk@example.com", told) for told in ("Packed.", "Shipped.", "Delivered.")]
+    assert "Shipped." in text(clerk.get(of(order).replace("/change/", "/history/")))
+    assert 'name="name"' not in text(clerk.get(of(order)))  # nobody sends it elsewhere any more
+
+
+def test_of_two_clerks_the_second_is_told_what_the_first_did(clerk: Client, other: Client) -> None:
+    order = put(status="packed")
+    form = hidden(text(clerk.get(of(order, "cancel"))))
+    use(other, order, "ship", carrier="letter", tracking_number="")
+    page = text(clerk.post(of(order, "cancel"), {**form, "reason": "Mistake"}, follow=True))
+    assert "This order was shipped by other@example.com on" in said(page)
+    assert now(order).state is Status.SHIPPED
+    form = hidden(text(clerk.get(of(order, "note"))))
+    note = {"text": "Rang.", "to_customer": "no"}
+    use(other, order, "note", **note)
+    assert "The note is kept" in said(text(clerk.post(of(order, "note"), {**form, **note}, follow=True)))
+    assert len(now(order).notes) == 2
+
+
+def test_an_address_is_changed_until_the_parcel_leaves_and_the_log_forgets_it(
+    clerk: Client, other: Client
+) -> None:
+    order = put()
+    form = address_form(text(clerk.get(of(order)))) | {"city": "Leeds", "line2": " Flat  2 "}
+    answer = clerk.post(of(order), form)
+    assert answer.status_code == 302, said(text(answer)) + re.sub("<[^>]+>", " ", text(answer))
+    assert (now(order).address.city, now(order).address.line2) == ("Leeds", "Flat 2")
+    ((_who, message),) = logged(order)
+    assert message == "The address was changed: Address, second line, Town or city."
+    assert "Leeds" not in str(
+        [each.attribute_values for each in LogItem.query(f"orders.order#c-1~{order.order_id}")]
+    )
+    assert "They changed" in text(other.post(of(order), {**form, "postcode": "LS1 1AA"}))
+    fulfilment.pack_order(customer_id="c-1", order_id=order.order_id, by="x", at=datetime.now(UTC))
+    late = address_form(text(clerk.get(of(order))))
+    fulfilment.ship_order(
+        customer_id="c-1",
+        order_id=order.order_id,
+        carrier="letter",
+        tracking_number="",
+        by="x",
+        at=datetime.now(UTC),
+    )
+    page = text(clerk.post(of(order), {**late, "city": "Hull"}))
+    assert "Someone else saved this meanwhile" in page
+    page = text(clerk.post(of(order), {**late, "city": "Hull", "_seen": str(now(order).version)}))
+    assert "An order that is shipped cannot take this step." in page
+    assert now(order).address.city == "Leeds"
+
+
+TYPED: dict[str, dict[str, str]] = {
+    "pack": {},
+    "ship": {"carrier": "letter", "tracking_number": ""},
+    "deliver": {},
+    "cancel": {"reason": "They rang."},
+    "refund": {"amount": "1.00", "reason": "Torn."},
+    "return": {"copies_0": "1", "reason": "Torn."},
+    "note": {"text": "They rang.", "to_customer": "no"},
+}
+HOSTILE = ("\x00", "é" * 5000, "-1", "1e999", "<script>alert(1)</script>", "{{7*7}}")
+OPTIONAL = {"tracking_number", "amount", "copies_0"}
+
+
+def test_whatever_a_form_says_it_is_answered_with_a_sentence(clerk: Client) -> None:
+    orders = {status: put(status=status) for status in ("placed", "packed", "shipped")}
+    stands = {"ship": "packed", "deliver": "shipped", "return": "shipped", "refund": "shipped"}
+    for tool, typed in TYPED.items():
+        order = orders[stands.get(tool, "placed")]
+        right = {**hidden(text(clerk.get(of(order, tool), follow=True))), **typed}
+        wrong: list[dict[str, str]] = [{}]
+        for number, name in enumerate(right):
+            values = HOSTILE[:2] if name in {"reason", "text"} else HOSTILE  # words may be any words
+            wrong.append({**right, name: values[number % len(values)]})
+            if name not in OPTIONAL:
+                wrong.append({key: value for key, value in right.items() if key != name})
+        for form in wrong:
+            answer = clerk.post(of(order, tool), form, follow=True)
+            page = answer.content.decode()
+            assert answer.status_code == 200, (tool, form)
+            assert "errorlist" in page or 'class="error"' in page, (tool, form)
+            assert "<script>alert" not in page
+    assert [int(now(order).version) for order in orders.values()] == [3, 3, 3]
+
+
+def test_whatever_an_address_says_it_is_answered(clerk: Client) -> None:
+    order = put()
+    for path in ("c-1~nobody/change/", "c-1~nobody/do/pack/", "x/do/pack/", "c-1%00~x/do/ship/"):
+        assert clerk.post(f"{ORDERS}{path}").status_code in {302, 404}, path
+    assert clerk.get(of(order, "burn")).status_code == 404
+    assert "nothing to do any more" in said(text(clerk.get(of(order, "ship"), follow=True)))
+    for value in HOSTILE:
+        for name in ("queue", "month", "q", "ordered_at__lt"):
+            assert clerk.get(ORDERS, {name: value}).status_code in {200, 302}, (name, value)
+
+
+RIGHTS = {
+    (): set(),
+    ("owner",): set(),
+    ("staff",): set(),
+    ("staff", "catalogue"): set(),
+    ("staff", "support"): {"cancel", "note"},
+    ("staff", "orders"): set(TYPED),
+    ("staff", "owner"): set(TYPED),
+}
+
+
+@pytest.mark.parametrize("groups", RIGHTS)
+def test_what_each_role_may_do_with_orders_by_address_as_by_menu(
+    sign_in: Callable[..., Client], groups: tuple[str, ...]
+) -> None:
+    person = sign_in(customer_id="s-9", email="x@example.com", groups=groups)
+    order = put()
+    if "staff" not in groups:
+        assert {
+            person.get(path, follow=True).status_code for path in (ORDERS, of(order), of(order, "ship"))
+        } == {403}
+        return
+    page = text(person.get(of(order)))
+    offered = set(re.findall(rf"{re.escape(of(order))[:-8]}/do/(\w+)/".replace("/change", ""), page))
+    assert offered == RIGHTS[groups] & {"pack", "refund", "cancel", "note"}
+    assert ('name="city"' in page) == ("note" in RIGHTS[groups])
+    for tool in TYPED:
+        known = {"_seen": "1", "_token": "0" * 16}  # an outdated form
+        answers = {person.get(of(order, tool)).status_code, person.post(of(order, tool), known).status_code}
+        assert (answers == {403}) == (tool not in RIGHTS[groups]), tool
+    for action, tool in (
+        ("pack", "pack"),
+        ("deliver", "ship"),
+        ("picking_list", "pack"),
+        ("packing_slips", "pack"),
+    ):
+        if tool not in RIGHTS[groups]:
+            assert choose(person, action, order).status_code == 403, action
+    assert person.post(f"{of(order)[:-7]}delete/", {"post": "yes"}).status_code == 403
+    assert person.get(f"{ORDERS}add/").status_code == 403
+    if "note" not in RIGHTS[groups]:
+        assert person.post(of(order), {"city": "Hull", "_seen": "3"}).status_code == 403
+    assert (now(order).state, now(order).address.city) == (Status.PLACED, "York")
+
+
+# --- Many orders -------------------------------------------------------------------------------------------
+
+
+def test_many_orders_are_packed_and_delivered_at_once_and_those_that_cannot_are_named(
+    clerk: Client, other: Client
+) -> None:
+    first, second, packed, unpaid = put(), put(), put(), put(status="awaiting_payment")
+    use(other, packed, "pack")
+    told = said(text(choose(clerk, "pack", first, second, packed, unpaid)))
+    assert "2 orders are packed." in told
+    assert f"Order {packed.number}: it was packed by other@example.com on" in told
+    assert f"Order {unpaid.number}: An order that is awaiting payment cannot take this step." in told
+    assert "2 orders are packed." in said(text(choose(clerk, "pack", first, second)))  # sent again
+    assert [each.status for each in now(first).history].count("packed") == 1
+    assert logged(first) == [("clerk@example.com", "Packed.")]
+    use(clerk, first, "ship", carrier="letter", tracking_number="")
+    assert "1 order is delivered." in said(text(choose(clerk, "deliver", first)))
+
+
+def test_the_picking_list_walks_the_shelves_and_each_parcel_has_a_page(clerk: Client, wire: Any) -> None:
+    factories.book("Emma", book_id="b-e", location="C3")
+    factories.book("Persuasion", book_id="b-p", location="A1")
+    orders = put(days_ago=1), put(address=Address(**factories.ADDRESS | {"name": "<b>Bo</b>"}))
+    cancelled = put(status="cancelled")
+    with wire.count() as calls:
+        page = text(choose(clerk, "picking_list", *orders, cancelled))
+    assert calls.dynamodb <= 5  # session, the list's two months, the orders, the books
+    rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)[1:]
+    plain = [re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", row)).strip() for row in rows]
+    numbers = f"{orders[0].number} {orders[1].number}"
+    assert plain == [f"A1 2 Persuasion Jane Austen {numbers}", f"C3 4 Emma Jane Austen {numbers}"]
+    assert "1 order is not on these pages" in page
+    answer = choose(clerk, "packing_slips", *orders)
+    slips = answer.content.decode()
+    assert slips.count('<article class="sheet slip">') == 2
+    assert "&lt;b&gt;Bo&lt;/b&gt;" in slips
+    assert "YO1 7HH" in slips
+    assert "style=" not in slips
+    assert "7.99" not in slips  # it may be a present
+    assert "not printed" in said(text(choose(clerk, "packing_slips", cancelled)))
