@@ -1,8 +1,9 @@
 """The orders' tables. Only ``orders`` reads or writes them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from pynamodb.attributes import (
@@ -261,6 +262,11 @@ class Order(Table):
     def may_be_paid(self) -> bool:
         """Whether the customer may go and pay."""
         return self.state is Status.AWAITING_PAYMENT
+
+    @property
+    def set_aside_until(self) -> datetime:
+        """Until when its books wait for the payment of an order that is not paid yet."""
+        return self.ordered_at + timedelta(minutes=settings.UNPAID_ORDER_MINUTES)
 
     @property
     def may_be_cancelled(self) -> bool:

@@ -67,6 +67,12 @@ def test_an_order_shows_what_was_bought_and_what_happened(customer, placed, wire
     assert answer["Cache-Control"] == "private, no-store"
 
 
+def test_an_unpaid_order_says_until_when_its_books_are_set_aside(customer, emma):
+    order = reserve(total="15.98", at=datetime(2026, 7, 1, 12, 10, tzinfo=UTC))
+    said = sentences(customer.get(f"/orders/{order.order_id}/"))
+    assert "Your books are set aside until 13:40." in said  # half an hour, by the clock in London
+
+
 def test_totals_keep_the_price_paid_after_the_catalogue_changes(customer, placed, emma):
     catalogue.revise_book(
         book_id=emma.id, version=int(emma.version), price=Decimal("99.00"), name="Emma, revised", at=NOW
