@@ -162,7 +162,7 @@ def sold(customer_id: str = "c-1") -> Order:
 def test_who_is_forgotten_is_found_no_more_and_stands_in_no_index(pump: Any, now: datetime) -> None:
     factories.book("Emma", book_id="b-e")
     order, other = sold(), sold("c-2")
-    services.cancel_order(customer_id="c-1", order_id=order.order_id, at=now, by="shop")
+    services.cancel_order(customer_id="c-1", order_id=order.order_id, at=now, by="shop", reason="Lost.")
     Order("c-1", order.order_id).update([Order.queue_name.remove(), Order.version.add(1)])  # refunded
     pump()
     assert found("ada reader") == found("reader@example.com") == [other.order_id, order.order_id]
