@@ -1,0 +1,149 @@
+"""What staff list: queues by state and age in any number of shards, late orders, months, numbers."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bookstore.dynamodb.pages import BadCursorError
+from orders import selectors
+from orders.fulfilment import pack_order
+from orders.ids import draw_order_id, number_of
+from orders.models import Address, Order, OrderLine, StatusChange
+from orders.queues import MOST_SHARDS, key_beyond, queue_key, queue_keys
+from orders.selectors import late_orders, orders_numbered, orders_of_month, queue_page, queued
+from orders.services import Released, release_unpaid
+from orders.states import Status
+from tests import factories
+
+NOW = datetime(2026, 11, 28, 12, 3, tzinfo=UTC)
+_customers = itertools.count(1)
+
+
+def put(status: str = "placed", *, age: timedelta = timedelta(0)) -> Order:
+    """Write an open order as the services leave it."""
+    at = NOW - age
+    order_id = draw_order_id(at=at)
+    order = Order(
+        f"c-{next(_customers)}",
+        order_id,
+        number=number_of(order_id),
+        ordered_at=at,
+        lines=[OrderLine(book_id="b-1", name="Emma", price="7.99", quantity=1)],
+        subtotal="7.99",
+        discount="0",
+        delivery="0",
+        tax="0",
+        total="7.99",
+        currency="GBP",
+        status=status,
+        history=[StatusChange(status=status, at=at, by="payment", version=1)],
+        address=Address(**factories.ADDRESS),
+        queue_name=queue_key(status, order_id),
+        month_name=f"{at:%Y-%m}",
+    )
+    order.save()
+    return order
+
+
+def ids(orders: Any) -> list[str]:
+    return [order.order_id for order in orders]
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_queue_is_listed_oldest_first_across_its_shards_and_its_pages(settings, monkeypatch, wire, shards):
+    settings.QUEUE_SHARDS = shards
+    monkeypatch.setattr(selectors, "STAFF_ORDERS_A_PAGE", 4)
+    orders = ids(put(age=timedelta(hours=hours)) for hours in range(11, 0, -1))
+    put("packed")
+    assert (len({queue_key("placed", order_id) for order_id in orders}) > 1) is (shards > 1)
+    assert ids(queued(Status.PLACED)) == orders
+    with wire.count() as calls:
+        first = queue_page(Status.PLACED)
+    assert calls.total == shards
+    with wire.count() as calls:
+        second = queue_page(Status.PLACED, after=first.after or "")
+    assert calls.total == shards
+    third = queue_page(Status.PLACED, after=second.after or "")
+    assert [ids(page.items) for page in (first, second, third)] == [orders[:4], orders[4:8], orders[8:]]
+    assert (first.before, third.after) == (None, None)
+    back = queue_page(Status.PLACED, before=third.before or "")
+    assert ids(back.items) == orders[4:8]
+    assert ids(queue_page(Status.PLACED, before=back.before or "").items) == orders[:4]
+    for cursor in ("forged", first.after):
+        with pytest.raises(BadCursorError):
+            queue_page(Status.PACKED, after=cursor or "")
+
+
+def test_a_cursor_stays_good_when_its_order_has_left_the_queue(monkeypatch):
+    monkeypatch.setattr(selectors, "STAFF_ORDERS_A_PAGE", 2)
+    orders = [put(age=timedelta(hours=hours)) for hours in range(5, 0, -1)]
+    first = queue_page(Status.PLACED)
+    for gone in orders[:2]:
+        pack_order(customer_id=gone.customer_id, order_id=gone.order_id, by="anna@example.com", at=NOW)
+    assert ids(queue_page(Status.PLACED, after=first.after or "").items) == ids(orders[2:4])
+
+
+def test_late_is_what_is_paid_and_did_not_leave_in_time(settings, monkeypatch):
+    settings.QUEUE_SHARDS, settings.LATE_ORDER_DAYS = 2, 2
+    monkeypatch.setattr(selectors, "STAFF_ORDERS_A_PAGE", 2)
+    late = [
+        put(status, age=timedelta(days=days))
+        for days, status in ((9, "placed"), (7, "packed"), (5, "placed"), (3, "packed"))
+    ]
+    put("placed", age=timedelta(days=1))
+    put("shipped", age=timedelta(days=9))
+    put("awaiting_payment", age=timedelta(days=9))
+    first = late_orders(at=NOW)
+    second = late_orders(at=NOW, after=first.after or "")
+    assert [ids(first.items), ids(second.items)] == [ids(late[:2]), ids(late[2:])]
+    assert second.after is None
+    assert ids(late_orders(at=NOW, before=second.before or "").items) == ids(late[:2])
+
+
+def test_an_order_is_never_lost_when_the_number_of_shards_changes(settings):
+    settings.QUEUE_SHARDS = 5
+    orders = ids(put(age=timedelta(hours=hours)) for hours in range(12, 0, -1))
+    settings.QUEUE_SHARDS = 8  # more: each is found where it stands
+    assert ids(queued(Status.PLACED)) == orders
+    settings.QUEUE_SHARDS = 1  # fewer: the rounds of some minutes bring all back
+    assert ids(queued(Status.PLACED)) != orders
+    for minute in range(MOST_SHARDS):
+        assert release_unpaid(at=NOW.replace(minute=40) + timedelta(minutes=minute)) == Released()
+    assert ids(queued(Status.PLACED)) == orders
+    assert {order.queue_name for order in Order.scan()} == {"placed"}
+
+
+def test_a_step_moves_an_order_into_the_shards_of_today(settings):
+    settings.QUEUE_SHARDS = 7
+    orders = [put() for _each in range(4)]
+    settings.QUEUE_SHARDS = 1
+    for order in orders:
+        pack_order(customer_id=order.customer_id, order_id=order.order_id, by="anna@example.com", at=NOW)
+    assert sorted(ids(queued(Status.PACKED))) == sorted(ids(orders))
+
+
+def test_one_shard_has_the_name_that_queues_had_before_there_were_any(settings):
+    settings.QUEUE_SHARDS = 1
+    assert queue_keys("placed") == [queue_key("placed", "o-1")] == ["placed"]
+    settings.QUEUE_SHARDS = 3
+    assert queue_keys("placed") == ["placed", "placed#1", "placed#2"]
+    assert (key_beyond("placed", 2), key_beyond("placed", 3)) == (None, "placed#3")
+
+
+def test_a_months_orders_come_newest_first(monkeypatch):
+    monkeypatch.setattr(selectors, "STAFF_ORDERS_A_PAGE", 2)
+    orders = ids(put("delivered", age=timedelta(days=days)) for days in (1, 2, 3))
+    put(age=timedelta(days=40))
+    first = orders_of_month("2026-11")
+    second = orders_of_month("2026-11", after=first.after or "")
+    assert [ids(first.items), ids(second.items)] == [orders[:2], orders[2:]]
+
+
+def test_an_order_is_found_by_its_number_however_it_is_typed():
+    order = put()
+    typed = f" {order.number[:5].lower()}-{order.number[5:]} "
+    assert ids(orders_numbered(typed)) == [order.order_id]
+    for number in ("", "short", "0000000000", "x" * 10_000, "ÄÖÜäöüßßßß"):
+        assert orders_numbered(number) == []
