@@ -504,7 +504,7 @@ def cancel_order(
     ``TooLateError`` for an order that has gone too far.
     """
     allowed = CANCELLABLE_BY_CUSTOMER if by == BY_CUSTOMER else CANCELLABLE_BY_STAFF
-    reason = check_reason(reason, needed=by != BY_CUSTOMER)
+    reason = check_reason(reason, needed=by not in (BY_CUSTOMER, BY_SHOP, BY_PAYMENT))
     order = get_order(customer_id, order_id)
     for _round in range(ROUNDS):
         check_seen(order, seen, by=by)

@@ -27,7 +27,7 @@ from catalog import services as catalogue
 from orders.errors import BadStepError, OrderBusyError, OrderChangedError, TooLateError
 from orders.models import Order, OrderLine, StatusChange, UnpaidOrder
 from orders.queues import queue_key, queue_of
-from orders.states import LABELS, SENT_ELSEWHERE, Status, may_become
+from orders.states import LABELS, REASONS, SENT_ELSEWHERE, Status, may_become
 
 ROUNDS = 5  # how often a step is planned anew when the order changed under it
 BY_CUSTOMER, BY_SHOP, BY_PAYMENT = "customer", "shop", "payment"
@@ -152,7 +152,8 @@ def take_step(
                     copies=copies,
                     order_id=step.order.order_id,
                     by=told.by,
-                    reason=told.reason,
+                    # What a clerk typed may name the customer, whom the ledger would never forget.
+                    reason=told.reason if told.reason in REASONS else "",
                     at=told.at,
                 )
 

@@ -325,7 +325,7 @@ def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
         return _see_order(order_id)
     if cancelled.state is Status.REFUNDED:
         said = _("Your order is cancelled, and %(total)s goes back to you.") % {
-            "total": money(cancelled.total, cancelled.currency)
+            "total": money(cancelled.given_back, cancelled.currency)
         }
     elif cancelled.queue_name:
         said = _("Your order is cancelled. If it was paid, the money goes back to you soon.")

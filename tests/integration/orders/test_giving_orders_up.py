@@ -16,7 +16,7 @@ from bookstore.accounts.errors import ErasureRefusedError
 from bookstore.dynamodb.errors import is_transient
 from cart.selectors import cart_of
 from catalog import services as catalogue
-from catalog.models import Book
+from catalog.models import Book, StockEntry
 from catalog.selectors import reviews_by
 from orders import payments, services
 from orders.errors import OrderError, OrderNotFoundError, TooLateError
@@ -371,9 +371,10 @@ def test_a_forgotten_customers_parcel_notes_and_staffs_words_are_gone(emma, prov
     send_on(placed, Status.PACKED, Status.SHIPPED, Status.DELIVERED)
     note_order(**named, note_id="n-1", text="Ada rang.", to_customer=False)
     refund_order(**named, refund_id="r-1", amount=Decimal("1.00"), reason="Ada was cross.")
-    return_order(**named, refund_id="r-2", reason="Ada moved.")
+    return_order(**named, refund_id="r-2", reason="Ada moved.", restock=True)
     services.erase_customer(customer_id="c-1", at=NOW)
     order = the_order()
+    assert "Ada" not in str([entry.serialize() for entry in StockEntry.query("b-emma")])
     assert "Ada" not in str(order.serialize())
     assert "1234567890" not in str(order.serialize())
     assert (order.status, order.given_back) == ("refunded", placed.total)

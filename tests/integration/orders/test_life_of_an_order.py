@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from decimal import Decimal
 from threading import Barrier
 from typing import Any
 
@@ -16,7 +17,7 @@ from orders.errors import (
 )
 from orders.fulfilment import deliver_order, note_order, pack_order, ship_order
 from orders.models import Order
-from orders.refunds import return_order
+from orders.refunds import refund_order, return_order
 from orders.services import cancel_order
 from orders.states import Status
 from tests import factories
@@ -230,6 +231,21 @@ def test_what_belongs_beside_a_step_is_in_its_transaction_and_once(placed):
     with pytest.raises(TooLateError):
         pack_order(**named(send_on(placed, Status.SHIPPED), beside=beside))
     assert len(stored_orders("log")) == 1
+
+
+def test_a_step_costs_a_read_and_a_write_and_one_that_moves_money_a_write_more(placed, wire):
+    other = {"refund_id": "r-1", "reason": "Torn."}
+    for requests, act in (
+        (2, lambda: pack_order(**named(placed))),
+        (2, lambda: note_order(**named(placed), note_id="n", text="Hello", to_customer=True)),
+        (2, lambda: ship(placed)),
+        (2, lambda: deliver_order(**named(placed))),
+        (3, lambda: refund_order(**named(placed), amount=Decimal("1.00"), **other)),
+        (3, lambda: return_order(**named(placed), **other | {"refund_id": "r-2"}, restock=True)),
+    ):
+        with wire.count() as calls:
+            act()
+        assert calls.total == requests
 
 
 def test_an_order_of_an_older_version_is_read_and_goes_on(placed):
