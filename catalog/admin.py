@@ -191,7 +191,7 @@ class Book(FacadeModel):
     cover = models.CharField(_("cover"), max_length=200, blank=True, null=True, editable=False)  # noqa: DJ001 - the same
     rating = models.DecimalField(_("rating"), max_digits=3, decimal_places=2, editable=False, default=0)
     standing = models.CharField(  # noqa: DJ001 - the same
-        _("to look after"), max_length=10, editable=False, null=True, choices=STANDINGS
+        _("standing"), max_length=10, editable=False, null=True, choices=STANDINGS
     )
     unlisted = models.BooleanField(
         _("not on sale yet"),
@@ -221,7 +221,7 @@ class Book(FacadeModel):
 class StandingFilter(admin.SimpleListFilter):
     """The books to look after. The others have no standing, and no index lists them by it."""
 
-    title = _("to look after")
+    title = _("standing")
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002 - Django's signature

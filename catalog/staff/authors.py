@@ -73,7 +73,7 @@ class NameForm(forms.Form):
     """How a name is printed."""
 
     name = forms.CharField(
-        label=gettext_lazy("name as printed"), widget=forms.TextInput(attrs={"class": "vTextField"})
+        label=gettext_lazy("Name as printed"), widget=forms.TextInput(attrs={"class": "vTextField"})
     )
 
 

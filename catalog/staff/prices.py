@@ -40,14 +40,14 @@ class PercentForm(forms.Form):
 
     chosen = forms.CharField(widget=forms.HiddenInput)
     percent = forms.DecimalField(
-        label=gettext_lazy("percent"),
+        label=gettext_lazy("Percent"),
         min_value=LEAST_PERCENT,
         max_value=MOST_PERCENT,
         max_digits=5,
         decimal_places=2,
         help_text=gettext_lazy("Such as 5, or -12.5 to lower them."),
     )
-    rounding = forms.ChoiceField(label=gettext_lazy("rounded, half up,"), choices=ROUNDINGS)
+    rounding = forms.ChoiceField(label=gettext_lazy("Rounded, half up"), choices=ROUNDINGS)
 
 
 def ask(admin: Any, request: HttpRequest, books: Any) -> HttpResponseBase:
@@ -125,8 +125,9 @@ def _page(
     admin: Any, request: HttpRequest, form: PercentForm, chosen: Chosen, **more: Any
 ) -> HttpResponseBase:
     count = len(chosen)
+    books = [(title, Decimal(price)) for _book_id, _version, title, price in chosen]
     title = ngettext("Change the price of %(count)d book", "Change the prices of %(count)d books", count)
-    context = pages.frame(admin, request, title=title % {"count": count}, form=form, chosen=chosen, **more)
+    context = pages.frame(admin, request, title=title % {"count": count}, form=form, books=books, **more)
     return TemplateResponse(request, "admin/catalog/book/prices.html", context)
 
 

@@ -31,10 +31,10 @@ class ReceiveForm(forms.Form):
 
     form_id = forms.CharField(widget=forms.HiddenInput)
     copies = forms.IntegerField(
-        label=gettext_lazy("copies that came in"), widget=forms.NumberInput(attrs={"min": 1})
+        label=gettext_lazy("Copies that came in"), widget=forms.NumberInput(attrs={"min": 1})
     )
     reason = forms.CharField(
-        label=gettext_lazy("note"), required=False, widget=forms.TextInput(attrs={"class": "vTextField"})
+        label=gettext_lazy("Note"), required=False, widget=forms.TextInput(attrs={"class": "vTextField"})
     )
 
 
@@ -44,10 +44,10 @@ class AdjustForm(forms.Form):
     form_id = forms.CharField(widget=forms.HiddenInput)
     seen = forms.IntegerField(widget=forms.HiddenInput)
     counted = forms.IntegerField(
-        label=gettext_lazy("copies there are"), widget=forms.NumberInput(attrs={"min": 0})
+        label=gettext_lazy("Copies there are"), widget=forms.NumberInput(attrs={"min": 0})
     )
     reason = forms.CharField(
-        label=gettext_lazy("reason"),
+        label=gettext_lazy("Reason"),
         required=False,  # the service says so, in better words
         widget=forms.TextInput(attrs={"class": "vTextField", "list": "reasons"}),
     )
@@ -58,7 +58,7 @@ class ShelveForm(forms.Form):
 
     version = forms.IntegerField(widget=forms.HiddenInput)
     location = forms.CharField(
-        label=gettext_lazy("shelf"), required=False, widget=forms.TextInput(attrs={"class": "vTextField"})
+        label=gettext_lazy("Shelf"), required=False, widget=forms.TextInput(attrs={"class": "vTextField"})
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import sign_in
+from tests.browser.conftest import PHONE, sign_in
 
 
 def open_first_book(page: Page) -> str:
@@ -63,6 +63,34 @@ def test_staff_look_and_change_nothing(visit: Callable[..., Page]) -> None:
     expect(page.locator("input[name=_save]")).to_have_count(0)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0
+
+
+def test_the_prices_of_a_selection_change_after_a_look_at_what_they_would_be(
+    visit: Callable[..., Page],
+) -> None:
+    page = visit(javascript=False, size=PHONE)
+    page.goto("/admin/")
+    sign_in(page, "owner@example.com")
+    page.goto("/admin/catalog/book/?category=gardening")
+    for number in range(2):
+        page.locator("input[name=_selected_action]").nth(number).check()
+    page.locator("select[name=action]").first.select_option("reprice")
+    page.locator("button[name=index]").first.click()
+    page.locator("#id_percent").fill("10")
+    page.locator("#id_rounding").select_option("ninety_nine")
+    page.locator("#id_percent").press("Enter")
+    row = page.locator(".ledger tbody tr").first
+    title, then = row.locator("td").first.inner_text(), row.locator("td").last.inner_text()
+    assert re.fullmatch(r"£\d+\.99", then)
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
+    page.get_by_role("button", name="Change 2 prices").press("Enter")
+    expect(page.locator(".messagelist")).to_contain_text("2 prices were changed.")
+    page.goto("/admin/catalog/book/?category=gardening")
+    page.get_by_role("link", name=title, exact=True).click()
+    expect(page.locator("#id_price")).to_have_value(then.removeprefix("£"))
+    page.get_by_role("link", name="View on site").click()
+    expect(page.locator(".buy__price")).to_have_text(then)
 
 
 def test_a_new_book_gets_the_cover_that_was_sent(visit: Callable[..., Page], tmp_path: Path) -> None:
