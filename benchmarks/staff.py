@@ -186,7 +186,7 @@ def store(table: str, items: Iterator[Item]) -> float:
     def write(batch: tuple[Item, ...]) -> None:
         asked = {table: [{"PutRequest": {"Item": item}} for item in batch]}
         while asked:
-            asked = client.batch_write_item(RequestItems=asked)["UnprocessedItems"]  # type: ignore[assignment]  # the stubs' two shapes
+            asked = client.batch_write_item(RequestItems=asked)["UnprocessedItems"]
 
     started = time.perf_counter()
     told = started

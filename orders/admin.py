@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db import models
@@ -64,12 +63,6 @@ def _months(first: datetime | None, last: datetime | None) -> list[str]:
     low = f"{localtime(first):%Y-%m}" if first else ""
     high = f"{localtime(last):%Y-%m}" if last else "9"
     return [month for month in months if low <= month <= high]
-
-
-def _late_since() -> datetime:
-    """Return when an order is late that was begun before; the same all day, so that a page's links stay good."""
-    today = localtime(timezone.now()).replace(hour=0, minute=0, second=0, microsecond=0)
-    return today - timedelta(days=settings.LATE_ORDER_DAYS)
 
 
 def _keys(name: str) -> list[str]:
@@ -217,7 +210,11 @@ class QueueFilter(admin.SimpleListFilter):
         if not self.value():
             return queryset
         found = queryset.filter(queue_name=self.value())
-        return found.filter(ordered_at__lt=_late_since()) if self.value() == LATE else found
+        return (
+            found.filter(ordered_at__lt=selectors.late_since(timezone.now()))
+            if self.value() == LATE
+            else found
+        )
 
 
 class MonthFilter(admin.SimpleListFilter):

@@ -7,6 +7,7 @@ from heapq import merge
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,6 +23,7 @@ from orders.states import LABELS, REASONS, Status
 
 ORDERS_A_PAGE = 10
 STAFF_ORDERS_A_PAGE = 50
+WAITING_COUNTED = 50  # of each kind, on the admin's front page; what is more is not counted
 
 _BY = {
     "customer": gettext_lazy("by you"),
@@ -207,6 +209,43 @@ def late_orders(*, at: datetime, after: str = "", before: str = "") -> Page[Orde
     """
     since = at - timedelta(days=settings.LATE_ORDER_DAYS)
     return queue_page(Status.PLACED, Status.PACKED, drawn_before=since, after=after, before=before)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many orders wait for staff; one more than ``WAITING_COUNTED`` stands for any number above it."""
+
+    to_pack: int
+    to_ship: int
+    late: int
+
+
+def waiting(*, at: datetime) -> Waiting:
+    """Return how many orders are to be packed, to be shipped, and late, none of them counted to the end.
+
+    One Query for each of the two queues and each of their shards, of ``WAITING_COUNTED`` orders and one.
+    """
+    most = WAITING_COUNTED + 1
+    found = {
+        queue: [order.order_id for key in queue_keys(queue) for order in _oldest_in(key, most)]
+        for queue in (Status.PLACED, Status.PACKED)
+    }
+    late = first_id_of(late_since(at))
+    return Waiting(
+        to_pack=min(len(found[Status.PLACED]), most),
+        to_ship=min(len(found[Status.PACKED]), most),
+        late=min(sum(order_id < late for ids in found.values() for order_id in ids), most),
+    )
+
+
+def late_since(at: datetime) -> datetime:
+    """Return when an order is late that was begun before; the same all day, so that a list's links stay good."""
+    today = timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=settings.LATE_ORDER_DAYS)
+
+
+def _oldest_in(key: str, most: int) -> Iterator[Order]:
+    return iter(Order.queue.query(key, limit=most, page_size=most))
 
 
 def orders_of_month(month: str, *, after: str = "", before: str = "") -> Page[Order]:

@@ -114,7 +114,7 @@ class AuthorAdmin(FacadeAdmin):
         extra_context: Any = None,  # noqa: ARG002 - the same
     ) -> Any:
         """Show an author's books, and a form for the name."""
-        pages.check(request, "view", self.opts)
+        pages.check(request, "change" if request.method == "POST" else "view", self.opts)
         return self._page(request, unquote(object_id))
 
     def get_urls(self) -> Any:

@@ -1,6 +1,6 @@
 """Panels of the front page: figures that the server draws, with their numbers as a table and as CSV.
 
-An app's ``admin`` module offers its own::
+An app's module ``front_page`` offers its own::
 
     @front_page("visits", right="site.view_visit")
     def visits(request: HttpRequest) -> Iterable[Panel]: ...
@@ -104,6 +104,7 @@ class Panel:
     summary: str = ""  # the whole of it in a sentence
     nothing: str = ""  # said where there are no rows
     away: str = ""  # why there are no numbers at the moment
+    links: Sequence[tuple[str, str]] = ()  # where there is more of it: words and address
     wide: bool = False  # takes the page's whole width
     place: int = 0  # lower ones come first
 

@@ -111,15 +111,16 @@ _loaded = False
 
 
 def load() -> None:
-    """Import every app's ``admin`` module, and let templates use Django's admin tags; the second time nothing."""
+    """Import every app's ``admin`` and ``front_page``, and let templates use Django's admin tags; the second time nothing."""
     global _loaded  # noqa: PLW0603 - once in a process
     with _loading:
         if _loaded:
             return
         for app in apps.get_app_configs():
-            # Those of Django itself show SQL tables.
-            if not app.name.startswith("django.") and module_has_submodule(app.module, "admin"):
-                import_module(f"{app.name}.admin")
+            for name in ("admin", "front_page"):
+                # Those of Django itself show SQL tables.
+                if not app.name.startswith("django.") and module_has_submodule(app.module, name):
+                    import_module(f"{app.name}.{name}")
         for name in TEMPLATE_LIBRARIES:
             library = import_library(f"django.contrib.admin.templatetags.{name}")
             engines["django"].engine.template_libraries[name] = library  # type: ignore[attr-defined]  # of this backend

@@ -97,7 +97,7 @@ def test_a_customers_page_shows_orders_addresses_and_groups(
     sub = pool.sub(READER)
     services.record_sign_in(customer_id=sub, email=READER, name="Ada Reader", at=NOW)
     services.remember_address(customer_id=sub, address=factories.ADDRESS)
-    put_order({"emma": 1}, customer_id=sub, at=NOW)
+    order = put_order({"emma": 1}, customer_id=sub, at=NOW)
     support = clerk()
     support.get(f"{CUSTOMERS}{sub}/change/")
     with wire.count() as calls:
@@ -105,6 +105,7 @@ def test_a_customers_page_shows_orders_addresses_and_groups(
     assert calls.total <= 1 + 2
     for shown in (READER, "Ada Reader", "1 Library Lane", "0123456789 · 28 November 2026 · £7.99 · Placed"):
         assert shown in page
+    assert f'href="/admin/orders/order/{sub}~{order.order_id}/change/"' in page
     assert "none: a customer" in page
     assert "owner, staff" in text(support.get(f"{CUSTOMERS}{pool.sub(OWNER)}/change/"))
     for unknown in ("nobody", "0" * 8 + "-0000-0000-0000-" + "0" * 12, '"x', "a~b", "x" * 400):

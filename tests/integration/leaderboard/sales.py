@@ -11,6 +11,8 @@ from orders import services as ordering
 from orders.ids import draw_order_id
 from orders.models import Address, Order, OrderLine, StatusChange
 from orders.payments.base import Payment, PaymentState
+from orders.queues import queue_key, queue_of
+from orders.states import Status
 from tests import factories
 
 _customers = itertools.count(1)
@@ -50,9 +52,11 @@ def put_order(
 ) -> Order:
     """Write an order as the services leave it, in one write instead of fifteen; stock and cart are left alone."""
     steps = ["awaiting_payment", "placed"] + ([] if status == "placed" else [status])
+    order_id = draw_order_id(at=at)
+    queue = queue_of(Status(status), owing=False, refunding=False)
     order = Order(
         customer_id or f"buyer-{next(_customers)}",
-        draw_order_id(at=at),
+        order_id,
         number="0123456789",
         ordered_at=at,
         lines=[
@@ -69,6 +73,7 @@ def put_order(
         address=Address(**factories.ADDRESS),
         version=len(steps),
         month_name=f"{at:%Y-%m}",
+        queue_name=queue_key(queue, order_id) if queue else None,
     )
     order.save()
     return order

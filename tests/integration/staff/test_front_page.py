@@ -6,16 +6,19 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from orders import selectors as orders
 from tests import factories
 from tests.integration.leaderboard.sales import put_order
 from tests.wire import Wire
 
-CSVS = ("sales-by-day", "sales-by-category", "bestsellers", "streams")
+FROM_REDIS = ("sales-by-day", "sales-by-category", "bestsellers", "streams")
+CSVS = (*FROM_REDIS, "low-stock", "orders-waiting")
 
 
 @pytest.fixture
@@ -30,6 +33,8 @@ def sold(now: datetime, pump: Callable[[], int]) -> None:
     factories.book("Hamlet", book_id="hamlet", category="plays")
     put_order({"emma": 3}, at=now)
     put_order({"hamlet": 1, "emma": 1}, at=now - timedelta(days=1))
+    put_order({}, at=now, status="packed")
+    factories.book("Scarce", book_id="scarce", stock=1)
     pump()
 
 
@@ -40,6 +45,11 @@ def panel(page: str, name: str) -> str:
     )
     assert found, name
     return html.unescape(found[1])
+
+
+def counted(page: str) -> dict[str, str]:
+    shown = re.findall(r"<strong>([^<]*)</strong> <span>([^<]*)</span>", panel(page, "orders-waiting"))
+    return {name: number for number, name in shown}
 
 
 def numbers(client: Client, name: str) -> list[dict[str, str]]:
@@ -64,6 +74,9 @@ def test_staff_see_the_sales_and_take_their_numbers_along(staff: Client, wire: W
     assert 'role="img" aria-labelledby="chart-sales-by-day-title chart-sales-by-day-desc"' in by_day
     assert "/admin/catalog/book/emma/change/" in panel(page, "bestsellers")
     assert "Nothing waits." in panel(page, "streams")
+    assert "/admin/catalog/book/scarce/change/" in panel(page, "low-stock")
+    assert counted(page) == {"to pack": "2", "to ship": "1", "late": "0"}
+    assert "/admin/orders/order/?queue=to-ship" in panel(page, "orders-waiting")
 
     today = timezone.localdate()
     days = numbers(staff, "sales-by-day")
@@ -73,6 +86,22 @@ def test_staff_see_the_sales_and_take_their_numbers_along(staff: Client, wire: W
     by_category = numbers(staff, "sales-by-category")
     assert sum(float(row["Sales in GBP"]) for row in by_category) == 39.95
     assert [row["Changes to"] for row in numbers(staff, "streams")] == ["Books", "Orders"]
+
+
+def test_orders_waiting_are_counted_to_fifty_and_the_oldest_are_late(
+    staff: Client, now: datetime, settings: Any, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "WAITING_COUNTED", 3)
+    settings.QUEUE_SHARDS = 2
+    for days in (0, 1, 3, 3, 9):
+        put_order({"emma": 1}, at=now - timedelta(days=days))
+    put_order({"emma": 1}, at=now - timedelta(days=4), status="packed")
+    put_order({"emma": 1}, at=now - timedelta(days=4), status="shipped")
+    with wire.count() as calls:
+        waiting = orders.waiting(at=now)
+    assert (calls.dynamodb, calls.total) == (4, 4)  # two queues of two shards
+    assert (waiting.to_pack, waiting.to_ship, waiting.late) == (4, 1, 4)
+    assert counted(staff.get("/admin/").content.decode()) == {"to pack": "3+", "to ship": "1", "late": "3+"}
 
 
 def test_before_anything_is_sold_the_panels_say_so(staff: Client) -> None:
@@ -86,7 +115,7 @@ def test_without_redis_the_panels_say_so_and_the_page_stays(staff: Client, wire:
     with wire.redis.refuse():
         page = staff.get("/admin/").content.decode()
         taken_along = staff.get("/admin/figures/bestsellers.csv")
-    for name in CSVS:
+    for name in FROM_REDIS:
         assert "Redis, which keeps these numbers, does not answer at the moment." in panel(page, name)
     assert "/admin/catalog/book/" in page
     assert taken_along.status_code == 503

@@ -1,0 +1,36 @@
+"""What the catalogue shows on the admin's front page."""
+
+from collections.abc import Iterator
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from bookstore.dynamodb.admin.panels import Column, Panel, Row, front_page
+from bookstore.typesetting import whole_money
+from catalog import selectors
+from catalog.models import LOW, SOLD_OUT
+
+SHOWN = 8
+PLACE = 30  # behind the sales
+
+
+@front_page("low-stock", right="catalog.view_book")
+def low_stock(request: HttpRequest) -> Iterator[Panel]:  # noqa: ARG001 - everyone sees the same
+    """Show books of which the last copies are for sale: one Query."""
+    books = reverse("admin:catalog_book_changelist")
+    yield Panel(
+        "low-stock",
+        _("Low stock"),
+        columns=[Column(_("Title")), Column(_("Price"), whole_money)],
+        rows=[
+            Row((book.name, book.price), url=reverse("admin:catalog_book_change", args=[book.id]))
+            for book in selectors.books_to_look_after(standing=LOW, limit=SHOWN)
+        ],
+        nothing=_("There is enough of every book that is not sold out."),
+        links=[
+            (_("All that are low"), f"{books}?standing={LOW}"),
+            (_("Sold out"), f"{books}?standing={SOLD_OUT}"),
+        ],
+        place=PLACE,
+    )
