@@ -35,7 +35,7 @@ from orders.steps import (
 log = logging.getLogger(__name__)
 
 NOTE_CHARACTERS = 2000
-MOST_NOTES = 100  # on one order: an item of DynamoDB's ends at 400 KB
+MOST_NOTES = 30  # on one order: an item of DynamoDB's ends at 400 KB, and a letter may take four bytes
 
 
 def pack_order(

@@ -617,8 +617,9 @@ def _requeue_strays(*, at: datetime) -> None:
 
     One shard of each queue a round, which the minute chooses: one Query each, and nearly always empty.
     """
+    number = int(at.timestamp()) // 60 % MOST_SHARDS
     for name in QUEUES:
-        key = key_beyond(name, at.minute % MOST_SHARDS)
+        key = key_beyond(name, number)
         for listed in standing_in(key) if key else ():
             order = find_order(listed.customer_id, listed.order_id)
             if order and order.queue_name == key:

@@ -353,6 +353,24 @@ def test_some_copies_come_back_and_then_the_rest(provider, emma, persuasion, del
     assert at_provider(provider) == (Decimal("30.98"), 2)
 
 
+def test_all_comes_back_while_a_refund_of_some_is_pending(provider, emma, delivered, settings):
+    origin, settings.PAYMENT_ORIGIN = settings.PAYMENT_ORIGIN, NOWHERE
+    refund_order(**asked(delivered, lines={"b-emma": 1}, restock=True))
+    return_order(**asked(delivered, refund_id="r-2", restock=True))
+    assert (the_order().status, the_order().queue_name, stock(emma)) == ("returned", "returned", 9)
+    settings.PAYMENT_ORIGIN = origin
+    release_unpaid(at=NOW)
+    assert (the_order().status, the_order().given_back, stock(emma)) == ("refunded", Decimal("30.98"), 9)
+    assert at_provider(provider) == (Decimal("30.98"), 2)
+
+
+def test_an_order_holds_no_more_refunds_than_an_item_has_room_for(provider, delivered, monkeypatch):
+    monkeypatch.setattr(refunds, "MOST_REFUNDS", 1)
+    refund_order(**asked(delivered, amount=Decimal("1.00")))
+    with pytest.raises(BadStepError, match="as many refunds as it can hold"):
+        refund_order(**asked(delivered, refund_id="r-2", amount=Decimal("1.00")))
+
+
 def test_copies_that_came_back_stay_back_whatever_the_provider_says(provider, emma, refusing):
     send_on(refusing, Status.PACKED, Status.SHIPPED)
     with pytest.raises(PaymentRefusedError):
