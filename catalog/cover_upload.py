@@ -1,7 +1,7 @@
 """Covers that staff send: straight from their browser to S3, and from there to the tasks function.
 
 API Gateway takes no file of a cover's size, so the page's form leads to the bucket, signed for one
-folder, a length and a quarter of an hour. S3 sends the browser back with the key under which the
+folder, a length and half an hour. S3 sends the browser back with the key under which the
 file lies; the tasks function looks into it (``cover_making``). Until it has made the cover the book keeps
 its old one.
 """
@@ -19,7 +19,7 @@ from bookstore.tasks import calls, services
 
 COMMAND = "make_cover"
 FOLDER = "uploads/covers"
-FORM_SECONDS = 15 * 60
+FORM_SECONDS = 30 * 60  # the rest after which staff sign in again anyway
 # S3 refuses what is longer with a page of XML. A file that merely is too long for a cover is
 # let in, to be refused in words.
 MOST_BYTES_SENT = 64_000_000

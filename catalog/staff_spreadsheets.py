@@ -91,13 +91,15 @@ class SpreadsheetPages(FacadeAdmin):
     def plan_view(self, request: HttpRequest, import_id: str) -> HttpResponse:
         """Show what an import would change; after a yes, once, what became of it."""
         _allow(request, IMPORTS)
+        task = calls.find_task(book_import.task_id_of(_name(import_id)))
+        under_way = task is not None and task.state == services.RUNNING
         try:
-            plan = book_import.kept(_name(import_id))
+            # A look at how far it is, every two seconds, needs no plan.
+            plan = None if under_way and _asks_for_part(request) else book_import.kept(import_id)
         except PlanGoneError as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(reverse("admin:catalog_book_import"))
         here = reverse("admin:catalog_book_import_plan", args=[import_id])
-        task = calls.find_task(book_import.task_id_of(import_id))
         if request.method == "POST":
             if task is None or task.state == services.FAILED:
                 return self._asked(
@@ -112,7 +114,7 @@ class SpreadsheetPages(FacadeAdmin):
             request,
             "import_plan.html",
             "_import_state.html",
-            title=_("Import of %(name)s") % {"name": plan.name},
+            title=_("Import of %(name)s") % {"name": plan.name if plan else ""},
             plan=plan,
             here=here,
             task=task,
@@ -165,7 +167,7 @@ class SpreadsheetPages(FacadeAdmin):
     def _page(self, request: HttpRequest, page: str, part: str = "", **more: Any) -> TemplateResponse:
         """Show a page, or the part of it that htmx asks for while a task goes on."""
         request.current_app = self.admin_site.name
-        template = part if part and request.headers.get("HX-Request") == "true" else page
+        template = part if part and _asks_for_part(request) else page
         context = {**self.admin_site.each_context(request), "subtitle": None, "opts": self.opts, **more}
         return TemplateResponse(request, f"admin/catalog/book/{template}", context)
 
@@ -177,6 +179,10 @@ def _plan_of(sent: Any) -> book_import.Plan:
     name = str(sent.name)[:100]
     spreadsheet.check_size(sent.size, name=name)
     return book_import.plan_of(sent.read(), name=name)
+
+
+def _asks_for_part(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
 
 
 def _allow(request: HttpRequest, right: str) -> None:

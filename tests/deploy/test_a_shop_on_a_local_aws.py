@@ -3,13 +3,16 @@
 import re
 import time
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from playwright.sync_api import BrowserContext, Page, expect
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.deploy.conftest import EMAIL, PASSWORD, STAGE, Rehearsal
 
+OWNER = "owner@example.com"
 BOOKS = "id,name,author,category,price,rating,stock\n1001,A Rehearsal,Ada Test,plays,7.99,4,5\n"
 STYLE_SHEET = re.compile(r'href="([^"]+/css/shop\.[0-9a-f]{12}\.css)"')
 COVER = re.compile(r'src="([^"]+/covers/[^"]+\.svg)"')
@@ -118,6 +121,38 @@ def test_a_customer_buys_a_book_and_the_bestsellers_move(
         assert time.monotonic() < deadline, "the sale goes through stream and projector to the bestsellers"
         time.sleep(0.5)
     page.close()
+
+
+def test_staff_send_a_cover_to_the_bucket_and_the_tasks_function_makes_it(
+    rehearsal: Rehearsal, browser: Browser, tmp_path: Path
+) -> None:
+    pool = rehearsal.output("sign-in", "UserPoolId")
+    cognito = rehearsal.client("cognito-idp")
+    cognito.admin_create_user(
+        UserPoolId=pool,
+        Username=OWNER,
+        UserAttributes=[{"Name": "email", "Value": OWNER}, {"Name": "email_verified", "Value": "true"}],
+        MessageAction="SUPPRESS",
+    )
+    cognito.admin_set_user_password(UserPoolId=pool, Username=OWNER, Password=PASSWORD, Permanent=True)
+    for group in ("staff", "owner"):
+        cognito.admin_add_user_to_group(UserPoolId=pool, Username=OWNER, GroupName=group)
+    picture = tmp_path / "cover.png"
+    Image.new("RGB", (900, 1350), "teal").save(picture)
+    context = browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(45_000)
+    page = context.new_page()
+    page.goto(f"{rehearsal.origin}/admin/catalog/book/1001/cover/")
+    page.locator("input[name=username]").fill(OWNER)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("button[type=submit], input[type=submit]").first.click()
+    page.locator("#file").set_input_files(picture)
+    page.get_by_role("button", name="Send the picture").click()
+    expect(page.locator("#cover-state")).to_contain_text("The new cover is in the shop", timeout=90_000)
+    cover = page.locator("#cover-state img")
+    assert re.search(r"/covers/1001-[0-9a-f]{12}-w800\.webp$", cover.get_attribute("src") or "")
+    assert cover.evaluate("image => image.decode().then(() => image.naturalWidth)") == 800
+    context.close()
 
 
 def test_a_new_version_keeps_carts_sessions_and_old_files(

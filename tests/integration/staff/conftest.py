@@ -22,16 +22,19 @@ class Asked(list[dict[str, Any]]):
     """What the pages asked the tasks function for."""
 
     def answer(self, *, milliseconds: int = 900_000) -> list[dict[str, Any]]:
-        """Have the tasks function, in a call that may take so long, answer all that it was asked."""
+        """Have the tasks function, in calls that may take so long, answer all that it was asked."""
+        answers = []
+        while self:
+            answers.append(self.answer_one(self.pop(0), milliseconds=milliseconds))
+        return answers
+
+    def answer_one(self, event: dict[str, Any], *, milliseconds: int = 900_000) -> dict[str, Any]:
         context = SimpleNamespace(
             aws_request_id="r-1",
             function_name="shop-tasks",
             get_remaining_time_in_millis=lambda: milliseconds,
         )
-        answers = []
-        while self:
-            answers.append(tasks.handler(self.pop(0), context))
-        return answers
+        return tasks.handler(event, context)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
 
@@ -165,6 +166,20 @@ def test_two_clerks_the_second_does_not_replace_the_cover_that_the_first_sent(
     asked.answer()
     assert "another cover meanwhile" in text(owner.get(state))
     assert get_book("b-1").cover == first
+
+
+def test_of_two_pictures_at_the_same_moment_one_becomes_the_cover_and_the_other_is_told(
+    owner: Client, asked: Any
+) -> None:
+    factories.category()
+    factories.book("Persuasion", book_id="b-1")
+    states = [upload(owner, picture(colour)) for colour in ("red", "blue", "green")]
+    with ThreadPoolExecutor(3) as together:
+        reached = [each["reached"] for each in together.map(asked.answer_one, list(asked))]
+    (cover,) = [each["cover"] for each in reached if each["cover"]]
+    assert get_book("b-1").cover == cover
+    assert sum("another cover meanwhile" in text(owner.get(state)) for state in states) == 2
+    assert len(list(LogItem.query("catalog.book#b-1"))) == 1
 
 
 def test_an_edit_of_the_book_at_the_same_moment_is_in_nobodys_way(

@@ -88,7 +88,8 @@ def test_what_is_shown_is_done_once_and_what_changed_meanwhile_is_left_alone(
     services.revise_book(book_id="b-e", version=1, at=now, price="6.50")
     for _click in range(2):
         assert owner.post(here).status_code == 302
-    assert "being changed" in text(owner.get(f"{here}?asked=1"))
+    for htmx in ({}, {"hx-request": "true"}):
+        assert "being changed" in text(owner.get(f"{here}?asked=1", headers=htmx))
     answers = asked.answer()
     assert [each["state"] for each in answers] == ["done", "left alone"]
     assert owner.post(here).status_code == 302  # long after

@@ -7,7 +7,7 @@ from infra import templates
 
 ROOT = Path(__file__).resolve().parents[3]
 STACKS = ("data", "sign-in", "roles", "site", "edge", "firewall", "pipeline")
-NO_RESOURCES = {"Shopper", "Tables"}
+NO_RESOURCES = {"Shopper", "Staff", "Tables"}
 MADE_BY_ZAPPA = {"Api", "Web", "Projector", "Tasks"}
 DRAWN = {
     "AWS::CloudFront::Distribution",
