@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
 from django.contrib.admin.widgets import AdminTextInputWidget
+from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -31,7 +33,7 @@ from bookstore.dynamodb.tables import Beside, nothing_beside
 from bookstore.opensearch.errors import SearchUnavailableError
 from bookstore.typesetting import money
 from orders import fulfilment, search, selectors
-from orders.ids import first_id_of
+from orders.ids import first_id_of, number_of
 from orders.models import Order as OrderItem
 from orders.queues import QUEUES, REFUNDING, queue_keys
 from orders.staff import printing
@@ -291,6 +293,26 @@ class OrderAdmin(ToolsAdmin):
     def has_ship_permission(self, request: HttpRequest) -> bool:
         """Tell whether somebody may say that orders left and arrived."""
         return self.may(request, "ship")
+
+    def get_urls(self) -> Any:
+        """Give an order an address by its id alone, by which the stock ledger leads to it."""
+        view = self.admin_site.admin_view(self.order_of_view)
+        return [path("of/<slug:order_id>/", view, name="orders_order_of"), *super().get_urls()]
+
+    def order_of_view(self, request: HttpRequest, order_id: str) -> HttpResponse:
+        """Lead to the order of an id: one Query, since its number follows from it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            found = selectors.orders_numbered(number_of(order_id))
+        except ValueError:
+            found = []
+        for each in found:
+            if each.order_id == order_id:
+                key = KEY_SEPARATOR.join((each.customer_id, each.order_id))
+                return HttpResponseRedirect(reverse("admin:orders_order_change", args=[quote(key)]))
+        messages.warning(request, _("There is no such order."))
+        return HttpResponseRedirect(reverse("admin:orders_order_changelist"))
 
     # --- Lists -------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -252,3 +253,18 @@ def test_what_is_no_count_is_refused_with_a_sentence(counted, reason, field):
     with pytest.raises(BadBookError):
         adjust(9, 8, form_id="../../x")
     assert entries() == [("opening", 9, "shop", "")]
+
+
+def test_a_new_price_is_written_once_however_many_send_it_at_once():
+    for number in range(60):  # more than one transaction takes
+        factories.book(book_id=f"b-{number}", price="5.00")
+    prices = [services.NewPrice(f"b-{number}", 1, Decimal("5.00"), Decimal("5.50")) for number in range(60)]
+    services.revise_book(book_id="b-59", version=1, at=NOW, price="6.00")
+    with ThreadPoolExecutor(3) as clicks:
+        done = list(clicks.map(lambda _: services.reprice_books(prices=prices, at=NOW), range(3)))
+    assert sum(len(each.changed) for each in done) == 59
+    assert all(len(each.changed) + len(each.there) == 59 for each in done)
+    assert {tuple(each.refused) for each in done} == {("b-59",)}
+    books = [Book.get(f"b-{number}") for number in range(60)]
+    assert {(int(book.version), book.price) for book in books[:59]} == {(2, Decimal("5.50"))}
+    assert books[59].price == Decimal("6.00")

@@ -14,6 +14,7 @@ from bookstore.dynamodb.admin import audit
 from catalog import services
 from catalog.models import Book, StockEntry
 from tests import factories
+from tests.integration.orders import buying
 
 BOOKS = "/admin/catalog/book/"
 STOCK = f"{BOOKS}b-1/stock/"
@@ -90,13 +91,29 @@ def test_copies_are_received_adjusted_and_shelved_each_once(owner: Client, wire:
     assert [re.sub(r"^\d.*?\d\d:\d\d ", "", row) for row in rows[1:]] == [
         "Adjusted: Damaged owner@example.com -2 9",
         "Received: Gardners, 12 March owner@example.com +10 11",
-        "Sold customer · order order-1 -1 1",
+        "Sold customer · the order -1 1",
         "Opening stock shop +2 2",
     ]
     history = text(owner.get(f"{BOOKS}b-1/history/"))
     assert "Received 10 copies." in history
     assert "Adjusted the stock from 11 to 9: Damaged." in history
     assert "Shelf set to “B 12”." in history
+
+
+def test_the_ledger_leads_to_the_order(owner: Client, clerk: Callable[..., Client], wire: Any) -> None:
+    emma = factories.book("Emma", book_id="b-1", price="5.00")
+    buying.fill_cart(b_1=1)
+    order = buying.reserve(total="5.00")
+    (address,) = re.findall(r'href="(/admin/orders/order/of/[^"]+)"', text(owner.get(STOCK)))
+    with wire.count() as calls:
+        answer = owner.get(address)
+    assert calls.dynamodb <= 3
+    assert order.number in text(owner.get(answer.headers["Location"]))
+    for unknown in ("order-1", "x" * 2000, order.order_id[::-1], "-"):
+        page = text(owner.get(f"/admin/orders/order/of/{unknown}/", follow=True))
+        assert "There is no such order." in page
+    assert clerk().get(address).status_code == 302
+    assert emma.id == "b-1"
 
 
 def test_a_count_that_others_overtook_is_not_stored_and_says_what_they_did(owner: Client) -> None:

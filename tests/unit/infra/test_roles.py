@@ -199,6 +199,12 @@ def test_the_pages_do_with_accounts_what_customers_and_staff_may_and_nothing_els
         assert not [action for action, _ in rights(role) if action.startswith("cognito-idp:")]
 
 
+def test_what_the_stock_ledger_says_stays_so() -> None:
+    for role in ("WebRole", "ProjectorRole", "TasksRole"):
+        actions = {action for action, resource in rights(role) if resource.endswith("-StockLedger")}
+        assert actions <= {"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"}, role
+
+
 def test_a_function_writes_into_its_own_log_and_makes_none() -> None:
     logs = {
         role: {resource for action, resource in rights(f"{role}Role") if action == "logs:PutLogEvents"}
