@@ -115,3 +115,26 @@ def test_a_new_book_gets_the_cover_that_was_sent(visit: Callable[..., Page], tmp
         True,
         True,
     ]
+
+
+def test_the_front_page_tells_how_the_shop_stands_on_a_phone_and_by_keyboard(
+    visit: Callable[..., Page],
+) -> None:
+    page = visit(javascript=False, size=PHONE)
+    page.goto("/admin/")
+    sign_in(page, "owner@example.com")
+    panel = page.get_by_role("region", name="Sales by day", exact=True).first
+    expect(panel.get_by_role("img")).to_be_visible()
+    panel.locator("summary").press("Enter")
+    expect(panel.get_by_role("columnheader", name="Copies")).to_be_visible()
+    expect(panel.locator("tbody tr")).to_have_count(30)
+    for path in ("/admin/", "/admin/accounts/customer/?q=ada"):
+        page.goto(path)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0
+    page.get_by_role("link", name="reader@example.com").press("Enter")
+    expect(page.locator(".field-group_names")).to_contain_text("none: a customer")
+    page.goto("/admin/")
+    with page.expect_download() as taken:
+        page.get_by_role("link", name=re.compile("CSV.*Sales by day")).press("Enter")
+    assert taken.value.suggested_filename.startswith("sales-by-day-")

@@ -121,6 +121,7 @@ def test_support_signs_a_customer_out_everywhere_and_the_log_says_who(
     assert not browser.is_signed_in()
     (entry,) = audit.history("accounts.customer", pool.sub(READER))
     assert (str(entry), entry.user.name) == ("Signed out everywhere.", "support@example.com")
+    assert READER not in str(entry.item.attribute_values)  # the log outlives an erasure
     browser.sign_in(READER, pool.password)  # the account is as good as before
     assert browser.is_signed_in()
 
