@@ -184,7 +184,7 @@ def store(table: str, items: Iterator[Item]) -> float:
     )
 
     def write(batch: tuple[Item, ...]) -> None:
-        asked = {table: [{"PutRequest": {"Item": item}} for item in batch]}
+        asked: Any = {table: [{"PutRequest": {"Item": item}} for item in batch]}
         while asked:
             asked = client.batch_write_item(RequestItems=asked)["UnprocessedItems"]
 

@@ -24,7 +24,6 @@ from orders.carriers import CARRIERS
 from orders.states import (
     BOUGHT,
     CANCELLABLE_BY_CUSTOMER,
-    CANCELLABLE_BY_STAFF,
     LABELS,
     LINE_LABELS,
     Status,
@@ -272,11 +271,6 @@ class Order(Table):
     def may_be_cancelled(self) -> bool:
         """Whether the customer may still cancel: until it is packed."""
         return self.state in CANCELLABLE_BY_CUSTOMER
-
-    @property
-    def may_be_cancelled_by_staff(self) -> bool:
-        """Whether staff may still cancel: until it is shipped."""
-        return self.state in CANCELLABLE_BY_STAFF
 
     @property
     def given_back(self) -> Decimal:

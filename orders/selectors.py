@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookstore.accounts.selectors import PostalAddress
-from bookstore.dynamodb.pages import Page, merged_page, query_page
+from bookstore.dynamodb.pages import Page, query_page
 from bookstore.streams.records import plain_image
 from bookstore.typesetting import money
 from orders.errors import OrderNotFoundError
@@ -22,7 +22,6 @@ from orders.queues import queue_keys
 from orders.states import LABELS, REASONS, Status
 
 ORDERS_A_PAGE = 10
-STAFF_ORDERS_A_PAGE = 50
 WAITING_COUNTED = 50  # of each kind, on the admin's front page; what is more is not counted
 
 _BY = {
@@ -167,48 +166,14 @@ def queued(queue: str, *, drawn_before: datetime | None = None) -> Iterator[Orde
     ``queue`` is a state, or ``queues.REFUNDING``. Paged Queries of the ``queue`` index, one for each
     shard, which is a moment behind the table: read an order itself before acting on it. For commands.
     """
-    shards = [_standing_in(key, drawn_before) for key in queue_keys(str(queue))]
+    shards = [standing_in(key, drawn_before=drawn_before) for key in queue_keys(str(queue))]
     return merge(*shards, key=lambda order: order.order_id)
 
 
-def standing_in(key: str) -> Iterator[Order]:
-    """Return the orders that stand in one partition of the ``queue`` index, oldest first."""
-    return _standing_in(key, None)
-
-
-def _standing_in(key: str, drawn_before: datetime | None) -> Iterator[Order]:
+def standing_in(key: str, *, drawn_before: datetime | None = None) -> Iterator[Order]:
+    """Return the orders that stand in one partition of the ``queue`` index, oldest first; as ``queued``."""
     older = Order.order_id < first_id_of(drawn_before) if drawn_before else None
     return iter(Order.queue.query(key, older))
-
-
-def queue_page(
-    *queues: str, after: str = "", before: str = "", drawn_before: datetime | None = None
-) -> Page[Order]:
-    """Return a page of the open orders of some queues together, oldest first, with what a list shows.
-
-    One Query for each queue and shard. Cursors are good for the same queues alone, and stay so whatever
-    leaves or joins. ``drawn_before`` takes only older ones. Raises ``dynamodb.pages.BadCursorError``.
-    """
-    keys = [key for queue in queues for key in queue_keys(str(queue))]
-    return merged_page(
-        Order.queue,
-        keys,
-        Order.order_id,
-        list_name=f"queue:{','.join(sorted(map(str, queues)))}",
-        size=STAFF_ORDERS_A_PAGE,
-        below=first_id_of(drawn_before) if drawn_before else "",
-        after=after,
-        before=before,
-    )
-
-
-def late_orders(*, at: datetime, after: str = "", before: str = "") -> Page[Order]:
-    """Return a page of the orders that are paid, and not sent ``LATE_ORDER_DAYS`` after they were made.
-
-    As ``queue_page``, of the queues ``placed`` and ``packed``.
-    """
-    since = at - timedelta(days=settings.LATE_ORDER_DAYS)
-    return queue_page(Status.PLACED, Status.PACKED, drawn_before=since, after=after, before=before)
 
 
 @dataclass(frozen=True)
@@ -246,23 +211,6 @@ def late_since(at: datetime) -> datetime:
 
 def _oldest_in(key: str, most: int) -> Iterator[Order]:
     return iter(Order.queue.query(key, limit=most, page_size=most))
-
-
-def orders_of_month(month: str, *, after: str = "", before: str = "") -> Page[Order]:
-    """Return a page of a month's orders, newest first, with what a list shows: one Query.
-
-    ``month`` is ``YYYY-MM``, in the shop's time zone. Raises ``dynamodb.pages.BadCursorError``.
-    """
-    return query_page(
-        Order.month,
-        month,
-        Order.order_id,
-        list_name=f"month:{month}",
-        size=STAFF_ORDERS_A_PAGE,
-        ascending=False,
-        after=after,
-        before=before,
-    )
 
 
 def orders_numbered(number: str) -> list[Order]:

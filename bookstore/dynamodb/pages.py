@@ -6,8 +6,6 @@ behind a key shows the same items on every engine, whatever was added or removed
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import merge
-from itertools import islice
 from typing import Any
 
 from django.core import signing
@@ -88,51 +86,4 @@ def query_page[Item: Model](
         items=items,
         after=cursor(items[-1]) if items and has_later else None,
         before=cursor(items[0]) if items and has_earlier else None,
-    )
-
-
-def merged_page[Item: Model](
-    index: GlobalSecondaryIndex[Item],
-    hash_keys: Sequence[str],
-    range_key: UnicodeAttribute,
-    *,
-    list_name: str,
-    size: int,
-    below: str = "",
-    after: str = "",
-    before: str = "",
-) -> Page[Item]:
-    """Read one page of several partitions together, in ascending order: one small Query for each.
-
-    ``below`` bounds the list: no key reaches it. Cursors as for ``query_page``.
-    """
-    backwards = bool(before) and not after
-    low = read_cursor(after, list_name=list_name) if after else ""
-    high = read_cursor(before, list_name=list_name) if backwards else ""
-    high = min(filter(None, (high, below)), default="")
-    condition: Any = None
-    if low and high:
-        # BETWEEN takes both ends in: they are left out below, and may be two items of the Query's.
-        condition = range_key.between(low, high)
-    elif low or high:
-        condition = range_key > low if low else range_key < high
-
-    def key_of(item: Item) -> str:
-        return str(range_key.__get__(item, type(item)))
-
-    partitions = (
-        index.query(hash_key, condition, scan_index_forward=not backwards, limit=size + 3, page_size=size + 3)
-        for hash_key in hash_keys
-    )
-    ordered = merge(*partitions, key=key_of, reverse=backwards)
-    found = list(islice((item for item in ordered if key_of(item) not in (low, high)), size + 1))
-    more = len(found) > size
-    items = found[:size]
-    if backwards:
-        items.reverse()
-    has_later, has_earlier = more or backwards, more if backwards else bool(after)
-    return Page(
-        items=items,
-        after=sign_cursor(key_of(items[-1]), list_name=list_name) if items and has_later else None,
-        before=sign_cursor(key_of(items[0]), list_name=list_name) if items and has_earlier else None,
     )

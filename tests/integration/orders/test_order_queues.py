@@ -1,4 +1,4 @@
-"""What staff list: queues by state and age in any number of shards, late orders, months, numbers."""
+"""Open orders by state and age, in any number of shards; and an order by its number."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -6,13 +6,11 @@ from typing import Any
 
 import pytest
 
-from bookstore.dynamodb.pages import BadCursorError
-from orders import selectors
 from orders.fulfilment import pack_order
 from orders.ids import draw_order_id, number_of
 from orders.models import Address, Order, OrderLine, StatusChange
 from orders.queues import MOST_SHARDS, key_beyond, queue_key, queue_keys
-from orders.selectors import late_orders, orders_numbered, orders_of_month, queue_page, queued
+from orders.selectors import orders_numbered, queued
 from orders.services import Released, release_unpaid
 from orders.states import Status
 from tests import factories
@@ -52,54 +50,15 @@ def ids(orders: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-def test_a_queue_is_listed_oldest_first_across_its_shards_and_its_pages(settings, monkeypatch, wire, shards):
+def test_a_queue_is_listed_oldest_first_across_its_shards(settings, wire, shards):
     settings.QUEUE_SHARDS = shards
-    monkeypatch.setattr(selectors, "STAFF_ORDERS_A_PAGE", 4)
     orders = ids(put(age=timedelta(hours=hours)) for hours in range(11, 0, -1))
     put("packed")
     assert (len({queue_key("placed", order_id) for order_id in orders}) > 1) is (shards > 1)
-    assert ids(queued(Status.PLACED)) == orders
     with wire.count() as calls:
-        first = queue_page(Status.PLACED)
+        assert ids(queued(Status.PLACED)) == orders
     assert calls.total == shards
-    with wire.count() as calls:
-        second = queue_page(Status.PLACED, after=first.after or "")
-    assert calls.total == shards
-    third = queue_page(Status.PLACED, after=second.after or "")
-    assert [ids(page.items) for page in (first, second, third)] == [orders[:4], orders[4:8], orders[8:]]
-    assert (first.before, third.after) == (None, None)
-    back = queue_page(Status.PLACED, before=third.before or "")
-    assert ids(back.items) == orders[4:8]
-    assert ids(queue_page(Status.PLACED, before=back.before or "").items) == orders[:4]
-    for cursor in ("forged", first.after):
-        with pytest.raises(BadCursorError):
-            queue_page(Status.PACKED, after=cursor or "")
-
-
-def test_a_cursor_stays_good_when_its_order_has_left_the_queue(monkeypatch):
-    monkeypatch.setattr(selectors, "STAFF_ORDERS_A_PAGE", 2)
-    orders = [put(age=timedelta(hours=hours)) for hours in range(5, 0, -1)]
-    first = queue_page(Status.PLACED)
-    for gone in orders[:2]:
-        pack_order(customer_id=gone.customer_id, order_id=gone.order_id, by="anna@example.com", at=NOW)
-    assert ids(queue_page(Status.PLACED, after=first.after or "").items) == ids(orders[2:4])
-
-
-def test_late_is_what_is_paid_and_did_not_leave_in_time(settings, monkeypatch):
-    settings.QUEUE_SHARDS, settings.LATE_ORDER_DAYS = 2, 2
-    monkeypatch.setattr(selectors, "STAFF_ORDERS_A_PAGE", 2)
-    late = [
-        put(status, age=timedelta(days=days))
-        for days, status in ((9, "placed"), (7, "packed"), (5, "placed"), (3, "packed"))
-    ]
-    put("placed", age=timedelta(days=1))
-    put("shipped", age=timedelta(days=9))
-    put("awaiting_payment", age=timedelta(days=9))
-    first = late_orders(at=NOW)
-    second = late_orders(at=NOW, after=first.after or "")
-    assert [ids(first.items), ids(second.items)] == [ids(late[:2]), ids(late[2:])]
-    assert second.after is None
-    assert ids(late_orders(at=NOW, before=second.before or "").items) == ids(late[:2])
+    assert ids(queued(Status.PLACED, drawn_before=NOW - timedelta(hours=9, minutes=1))) == orders[:2]
 
 
 def test_an_order_is_never_lost_when_the_number_of_shards_changes(settings):
@@ -130,15 +89,6 @@ def test_one_shard_has_the_name_that_queues_had_before_there_were_any(settings):
     settings.QUEUE_SHARDS = 3
     assert queue_keys("placed") == ["placed", "placed#1", "placed#2"]
     assert (key_beyond("placed", 2), key_beyond("placed", 3)) == (None, "placed#3")
-
-
-def test_a_months_orders_come_newest_first(monkeypatch):
-    monkeypatch.setattr(selectors, "STAFF_ORDERS_A_PAGE", 2)
-    orders = ids(put("delivered", age=timedelta(days=days)) for days in (1, 2, 3))
-    put(age=timedelta(days=40))
-    first = orders_of_month("2026-11")
-    second = orders_of_month("2026-11", after=first.after or "")
-    assert [ids(first.items), ids(second.items)] == [orders[:2], orders[2:]]
 
 
 def test_an_order_is_found_by_its_number_however_it_is_typed():
