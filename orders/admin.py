@@ -15,8 +15,8 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -251,7 +251,6 @@ class OrderAdmin(ToolsAdmin):
     view_on_site = False  # the customer's own page is the customer's
     actions = ["pack", "deliver", "picking_list", "packing_slips"]
     readonly_fields = [
-        "number",
         "state_shown",
         "ordered_at",
         "customer",
@@ -259,12 +258,24 @@ class OrderAdmin(ToolsAdmin):
         "gone_back",
         "payment",
         "parcel",
+        "envelope",
     ]
     fieldsets = [
-        (None, {"fields": ["number", "state_shown", "ordered_at", "customer"]}),
-        (gettext_lazy("Goes to"), {"fields": [*ADDRESS]}),
-        (gettext_lazy("Money"), {"fields": ["cost", "gone_back", "payment"]}),
-        (gettext_lazy("Parcel"), {"fields": ["parcel"]}),
+        (
+            None,
+            {
+                "fields": [
+                    ("state_shown", "ordered_at"),
+                    "customer",
+                    ("cost", "gone_back"),
+                    ("payment", "parcel"),
+                ]
+            },
+        ),
+        (
+            gettext_lazy("Goes to"),
+            {"fields": ["name", ("line1", "line2"), ("city", "region"), ("postcode", "country"), "phone"]},
+        ),
     ]
     inlines = [LineInline, RefundInline, NoteInline, StepInline]
     tools = TOOLS
@@ -320,7 +331,11 @@ class OrderAdmin(ToolsAdmin):
         """Show the queues above the list, each one click away."""
         chosen = request.GET.get("queue", "")
         work = [("", gettext_lazy("All orders")), *((name, label) for name, (label, _queues) in WORK.items())]
-        context = {"work": [(name, label, name == chosen) for name, label in work], **(extra_context or {})}
+        context = {
+            "title": WORK[chosen][0] if chosen in WORK else gettext_lazy("Orders"),
+            "work": [(name, label, name == chosen) for name, label in work],
+            **(extra_context or {}),
+        }
         return super().changelist_view(request, context)
 
     def get_ordering(self, request: HttpRequest) -> Any:
@@ -383,6 +398,21 @@ class OrderAdmin(ToolsAdmin):
             field.widget = AdminTextInputWidget(attrs=field.widget_attrs(AdminTextInputWidget()))
         field.show_hidden_initial = True
         return field
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show an address that nobody can change any more, or not this person, as on the envelope."""
+        head, (title, options) = super().get_fieldsets(request, obj)
+        if not self.has_change_permission(request, obj):
+            options = {"fields": ["envelope"]}
+        return [head, (title, options)]
+
+    @admin.display(description=gettext_lazy("address"))
+    def envelope(self, row: Order) -> SafeString:
+        """Return the address in its lines, with the telephone number."""
+        lines = [*selectors.address_lines(row.order), row.phone]
+        return format_html_join(mark_safe("<br>"), "{}", [(line,) for line in lines if line]) or mark_safe(
+            "–"
+        )
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, row: Order) -> str:

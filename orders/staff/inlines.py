@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from bookstore.dynamodb.admin.embedded import EmbeddedModel, ShownInline
+from bookstore.typesetting import money
 from orders.models import REFUND_DONE, REFUND_PENDING
 from orders.states import LABELS, REASONS, Status
 from orders.steps import who
@@ -24,7 +25,7 @@ class Line(EmbeddedModel):
     author = models.CharField(gettext_lazy("author"), max_length=2000)
     price = models.DecimalField(gettext_lazy("unit price"), max_digits=9, decimal_places=2)
     quantity = models.IntegerField(gettext_lazy("copies"))
-    credited = models.IntegerField(gettext_lazy("of them cancelled, returned or refunded"), default=0)
+    credited = models.IntegerField(gettext_lazy("gone back"), default=0)
 
     class Meta(EmbeddedModel.Meta):
         verbose_name = gettext_lazy("book")
@@ -106,7 +107,7 @@ class LineInline(ShownInline):
 
     model = Line
     attribute = "lines"
-    readonly_fields = ["title", "author", "price", "quantity", "credited"]
+    readonly_fields = ["title", "author", "unit_price", "quantity", "credited"]
     fields = tuple(readonly_fields)
 
     @admin.display(description=gettext_lazy("title"))
@@ -115,14 +116,24 @@ class LineInline(ShownInline):
         address = reverse("admin:catalog_book_change", args=[line.book_id])
         return format_html('<a href="{}">{}</a>', address, line.name)
 
+    @admin.display(description=gettext_lazy("unit price"))
+    def unit_price(self, line: Line) -> str:
+        """Return what a copy cost."""
+        return money(line.price)
+
 
 class RefundInline(_Told):
     """What went back."""
 
     model = Refund
     attribute = "refunds"
-    readonly_fields = ["at", "amount", "state", "reason", "person"]
+    readonly_fields = ["at", "sum_", "state", "reason", "person"]
     fields = tuple(readonly_fields)
+
+    @admin.display(description=gettext_lazy("amount"))
+    def sum_(self, refund: Refund) -> str:
+        """Return how much went back."""
+        return money(refund.amount)
 
 
 class NoteInline(_Told):

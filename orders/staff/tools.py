@@ -77,6 +77,8 @@ def _cancel(site: Any, request: HttpRequest, row: Any, form: CancelForm) -> str:
         return _("%(order)s is cancelled. The money goes back as soon as the payment provider answers.") % {
             "order": row
         }
+    if order.state is Status.CANCELLED:
+        return _("%(order)s is cancelled. Nothing had been paid.") % {"order": row}
     return _("%(order)s is cancelled, and what was paid went back.") % {"order": row}
 
 
@@ -186,7 +188,7 @@ TOOLS = (
     ),
     Tool(
         "cancel",
-        gettext_lazy("Cancel"),
+        gettext_lazy("Cancel the order"),
         "cancel",
         _cancel,
         form=CancelForm,

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, sign_in
+from tests.browser.conftest import PHONE, fill_address, pay, sign_in
 
 
 def open_first_book(page: Page) -> str:
@@ -138,3 +138,74 @@ def test_the_front_page_tells_how_the_shop_stands_on_a_phone_and_by_keyboard(
     with page.expect_download() as taken:
         page.get_by_role("link", name=re.compile("CSV.*Sales by day")).press("Enter")
     assert taken.value.suggested_filename.startswith("sales-by-day-")
+
+
+def buy_two_copies(page: Page) -> str:
+    """Buy two copies of a book as a customer; return the order's number."""
+    page.goto("/search/?q=frankenstein")
+    page.get_by_role("main").get_by_role("link", name="Frankenstein", exact=True).first.click()
+    page.locator("main input[name=quantity]").fill("2")
+    page.get_by_role("button", name="Add to cart").click()
+    expect(page.get_by_text("in your cart").first).to_be_visible()
+    page.goto("/checkout/")
+    if page.locator("input[name=password]").count():
+        sign_in(page, "reader@example.com")
+    fill_address(page)
+    page.get_by_role("button", name=re.compile("Order and pay")).click()
+    pay(page)
+    expect(page).to_have_url(re.compile(r"/orders/[0-9a-f-]{36}/"))
+    found = re.search(r"[0-9A-Z]{10}", page.get_by_role("heading", level=1).inner_text())
+    assert found
+    return found[0]
+
+
+def test_an_order_is_refunded_in_part_packed_and_shipped_and_another_one_cancelled(
+    visit: Callable[..., Page],
+) -> None:
+    buyer = visit(javascript=False)
+    sent, cancelled = buy_two_copies(buyer), buy_two_copies(buyer)
+    page = visit(size=PHONE)
+    page.goto("/admin/")
+    sign_in(page, "owner@example.com")
+    said = page.locator(".messagelist")
+
+    page.goto("/admin/orders/order/")
+    page.get_by_role("navigation", name="Work").get_by_role("link", name="To pack").click()
+    for number in (sent, cancelled):
+        page.locator("tr", has_text=number).locator("input[name=_selected_action]").check()
+    page.locator("select[name=action]").select_option("packing_slips")
+    page.locator("button[name=index]").press("Enter")
+    expect(page.locator("article")).to_have_count(2)
+    expect(page.get_by_role("button", name="Print")).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.get_by_role("button", name="Print")).to_be_hidden()
+    assert re.findall(rb"/Count (\d+)", page.pdf()) == [b"2"], "a page for each parcel"
+    page.emulate_media(media="screen")
+    page.get_by_role("link", name="Back to the orders").click()
+
+    page.get_by_role("link", name=sent).click()
+    page.get_by_role("link", name="Refund").click()
+    page.locator("#id_copies_0").fill("1")
+    page.locator("#id_reason").fill("One came back torn.")
+    page.get_by_role("button", name="Refund").press("Enter")
+    expect(said).to_contain_text("went back to the customer")
+    page.get_by_role("button", name="Pack", exact=True).press("Enter")
+    expect(said).to_contain_text("is packed")
+    page.get_by_role("link", name="Ship", exact=True).click()
+    page.locator("#id_carrier").select_option("royal-mail")
+    page.locator("#id_tracking_number").fill("ab 123456789 gb")
+    page.locator("#id_tracking_number").press("Enter")
+    expect(said).to_contain_text("is on its way")
+    expect(page.get_by_role("link", name="AB123456789GB")).to_be_visible()
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
+
+    page.goto(f"/admin/orders/order/?q={cancelled.lower()}")
+    page.get_by_role("link", name=cancelled).click()
+    page.get_by_role("link", name="Cancel the order").click()
+    page.locator("#id_reason").fill("The customer rang.")
+    page.get_by_role("button", name="Cancel the order").press("Enter")
+    expect(said).to_contain_text("is cancelled, and what was paid went back")
+    buyer.goto("/orders/")
+    expect(buyer.get_by_role("main")).to_contain_text("Shipped")
+    expect(buyer.get_by_role("main")).to_contain_text("Refunded")
