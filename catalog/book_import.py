@@ -35,6 +35,8 @@ from catalog.spreadsheet import HEADINGS, PEOPLE, Said, Unreadable, read
 COMMAND = "apply_books"
 FOLDER = "uploads/imports"
 SHOWN_CHARACTERS = 300  # of an old or a new value
+FAILURES_TOLD = 200  # with title and reason; how far a task has come is an item of 400 KB at most
+TITLE_CHARACTERS = 80  # of each
 
 NEW, CHANGES, UNCHANGED, REFUSED = "new", "changed", "unchanged", "refused"
 
@@ -92,7 +94,8 @@ class Applied:
     read: int = 0  # of them
     added: int = 0
     changed: int = 0
-    failed: list[list[str]] = field(default_factory=list)  # line, title and why
+    left_alone: int = 0
+    failed: list[list[str]] = field(default_factory=list)  # of those, the first: line, title and why
     finished: bool = False
 
 
@@ -276,7 +279,9 @@ def apply(
         try:
             _carry_out(row, plan.name, by=by, at=at)
         except CatalogError as error:
-            done.failed.append([str(row.line), row.title, str(error)])
+            done.left_alone += 1
+            if len(done.failed) < FAILURES_TOLD:
+                done.failed.append([str(row.line), row.title[:TITLE_CHARACTERS], str(error)])
         else:
             done.added += row.kind == NEW
             done.changed += row.kind == CHANGES

@@ -208,6 +208,24 @@ def test_an_import_that_was_killed_goes_on_and_does_nothing_twice(
     assert len(list(LogItem.query("catalog.book#n-0"))) == 1
 
 
+def test_an_import_of_which_much_is_left_alone_tells_the_first_of_it(
+    owner: Client, asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.category()
+    monkeypatch.setattr(book_import, "FAILURES_TOLD", 1)
+    here = planned(
+        owner, "number,title,category,price\nn-1,One,fiction,5\nn-2,Two,fiction,5\nn-3,Three,fiction,5\n"
+    )
+    owner.post(here)
+    for number in (1, 2):
+        factories.book("Somebody else's", book_id=f"n-{number}")
+    asked.answer()
+    page = text(owner.get(here))
+    assert "1 book was added, 0 changed, 2 were left alone." in page
+    assert "Line 2, One: There is already a book with the number n-1." in page
+    assert "Line 3" not in page
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
