@@ -29,8 +29,7 @@ QUALITY = 82  # of WebP: beyond it covers grow and look the same
 Image.MAX_IMAGE_PIXELS = MOST_POINTS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
-_ENDINGS = {"JPEG": ("jpg", "jpeg"), "PNG": ("png",), "WEBP": ("webp",)}
-_ACCEPTED = {ending for endings in _ENDINGS.values() for ending in endings}
+_ENDINGS = {"JPEG": ("jpg", "jpeg", "jfif"), "PNG": ("png",), "WEBP": ("webp",)}
 _LOOKED_INTO = 1024  # bytes, for what a file is that is no picture
 
 
@@ -65,7 +64,7 @@ def make(content: bytes, *, file_name: str) -> Picture:
     _check_ending(file_name, kind)
     try:
         with Image.open(BytesIO(content), formats=(kind,)) as image:
-            _check_shape(image)
+            _check_shape(image, kind)
             image.draft(None, (2 * WIDTHS[-1], 2 * WIDTHS[-1]))  # a JPEG is decoded no larger than it is used
             image.load()
             painted = _painted_anew(image)
@@ -112,11 +111,12 @@ def _check_ending(file_name: str, kind: str) -> None:
     )
 
 
-def _check_shape(image: Image.Image) -> None:
+def _check_shape(image: Image.Image, kind: str) -> None:
     width, height = image.size
     if width * height > MOST_POINTS:
         raise PictureRefusedError(_too_many_points())
-    if getattr(image, "is_animated", False):
+    # Telephones put a second picture, for brighter screens, behind the first of a JPEG: it stands still.
+    if kind != "JPEG" and getattr(image, "is_animated", False):
         raise PictureRefusedError(_("This picture moves; a cover stands still."))
     if min(width, height) < LEAST_POINTS:
         told = _(

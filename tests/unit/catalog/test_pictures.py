@@ -89,6 +89,13 @@ def test_a_small_picture_is_not_blown_up() -> None:
     assert list(pictures.make(written(painted(300, 450)), file_name="a.JPEG").sizes) == [300, 200]
 
 
+def test_of_a_telephones_two_pictures_the_first_is_the_cover() -> None:
+    two = written(painted(), "MPO", save_all=True, append_images=[Image.new("RGB", (300, 450), "white")])
+    above, below = above_and_below(pictures.make(two, file_name="IMG_1.JPG").sizes[300])
+    assert near(above, RED)
+    assert near(below, BLUE)
+
+
 def test_the_same_file_comes_to_the_same_bytes() -> None:
     content = written(painted())
     assert pictures.make(content, file_name="a.jpg") == pictures.make(content, file_name="b.jpg")
