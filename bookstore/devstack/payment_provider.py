@@ -647,7 +647,7 @@ FORM = Template(
     <dl>
       <div><dt>4242 4242 4242 4242</dt><dd>pays</dd></div>
       <div><dt>4000 0000 0000 0002</dt><dd>is declined</dd></div>
-      <div><dt>4000 0000 0000 5126</dt><dd>pays, and refuses refunds</dd></div>
+      <div><dt>4000 0000 0000 5126</dt><dd>never refunds</dd></div>
     </dl>
   </section>
 </main>
@@ -704,8 +704,8 @@ a { color: var(--accent); }
 .cards p { margin: 0 0 .5rem; }
 dl { margin: 0; }
 dl div { display: flex; justify-content: space-between; gap: 1rem; }
-dt { font-variant-numeric: tabular-nums; font-weight: 600; }
-dd { margin: 0; }
+dt { font-variant-numeric: tabular-nums; font-weight: 600; white-space: nowrap; }
+dd { margin: 0; text-align: right; }
 @media (min-width: 32rem) { main { padding: 2.25rem; } }
 @media (max-width: 22rem) { .pair { grid-template-columns: 1fr; } }
 """
