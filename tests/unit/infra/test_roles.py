@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 
+from bookstore.dynamodb.admin.sites import load
+from bookstore.dynamodb.admin.sources import Source
 from bookstore.dynamodb.tables import all_tables
 from infra import templates
 
@@ -160,6 +163,22 @@ def test_every_index_that_a_role_asks_is_there() -> None:
         for name in tables(role, "dynamodb:Query"):
             if "/index/" in name and not name.endswith("*"):
                 assert name in there, role
+
+
+def test_the_pages_may_ask_what_the_admins_lists_and_forms_ask() -> None:
+    load()
+    for model in site._registry:
+        source = getattr(model, "source", None)
+        item = getattr(source, "item", None)
+        if item is None:
+            continue  # its rows stand in no table
+        table = item.Meta.table_name.removeprefix("test-")
+        if type(source).get_many is Source.get_many:
+            assert table in tables("WebRole", "dynamodb:BatchGetItem") & tables("WebRole", "dynamodb:GetItem")
+        allowed = tables("WebRole", "dynamodb:Query")
+        for path in source.paths:
+            asked = table if path.index is None else f"{table}/index/{path.index.Meta.index_name}"
+            assert {asked, f"{table}/index/*"} & allowed, f"{model.__name__}: {asked}"
 
 
 def test_the_projector_writes_what_follows_and_nothing_else() -> None:
