@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from bookstore.dynamodb.admin import audit
-from catalog import services
+from catalog import selectors, services
 from catalog.models import Book, StockEntry
 from tests import factories
 from tests.integration.orders import buying
@@ -185,6 +185,15 @@ def test_books_that_are_low_sold_out_or_not_on_sale_are_lists_of_their_own(
     services.withdraw_book(book_id=gone.id, at=datetime.now(UTC))
     pump()
     assert (listed("low"), listed("sold_out"), listed("withdrawn")) == ([], [], ["Draft", "Gone"])
+
+
+def test_a_late_record_puts_a_withdrawn_book_on_no_list_of_those_on_sale() -> None:
+    factories.book(book_id="b-1", stock=3)
+    image = dict(selectors.book_image("b-1") or {})
+    del image["standing"]  # as an older version stored it
+    services.withdraw_book(book_id="b-1", at=datetime.now(UTC))
+    assert not services.mend_derived(image)
+    assert stored().standing == "withdrawn"
 
 
 def test_a_book_of_an_older_version_gets_its_standing_with_its_next_record(pump: Callable[[], Any]) -> None:
