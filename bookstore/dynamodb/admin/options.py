@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import ActionLocation, ShowFacets, helpers
@@ -21,6 +22,7 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from pynamodb.exceptions import PynamoDBException
 
 from bookstore.dynamodb.admin import audit
 from bookstore.dynamodb.admin.changelists import CursorChangeList
@@ -35,6 +37,7 @@ from bookstore.dynamodb.admin.forms import SEEN, FacadeForm
 from bookstore.dynamodb.admin.models import ADDED, CHANGED, DELETED, LogItem
 from bookstore.dynamodb.admin.querysets import MOST_ROWS, ROWS_A_READ, DynamoQuerySet
 from bookstore.dynamodb.budget import waiting_at_most
+from bookstore.dynamodb.errors import is_transient
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -390,23 +393,37 @@ class FacadeAdmin(_ModelAdmin):
     ) -> int:
         """Do something with each row of an action's selection, and report; return how often it worked.
 
-        One that is refused does not stop the others. ``done`` makes the sentence for the rows
-        that worked out of their number.
+        One that is refused does not stop the others. Where DynamoDB answers no more, or
+        ``ACTION_SECONDS`` are over, what was done is reported all the same: the action is then run
+        again for the rest, so it has to be one that may happen twice to a row. ``done`` makes the
+        sentence for the rows that worked out of their number.
         """
-        worked, failed = 0, []
-        for row in rows:
+        worked, failed, left = 0, [], list(rows)
+        while left:
             try:
-                act(row)
+                act(left[0])
             except (ChangedMeanwhileError, RefusedError, AwayError) as error:
-                failed.append(f"{row}: {_told(error)}")
+                failed.append(f"{left[0]}: {_told(error)}")
+            except (PynamoDBException, BotoCoreError, ClientError) as error:
+                if not is_transient(error) or not (worked or failed):
+                    raise
+                break
             else:
                 worked += 1
+            left.pop(0)
         if worked:
             messages.success(request, done(worked))
         if failed:
             sentence = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", len(failed))
             which = " ".join(failed[:FAILURES_TOLD]) + (" …" if len(failed) > FAILURES_TOLD else "")
             messages.error(request, sentence % {"count": len(failed), "which": which})
+        if left:
+            sentence = ngettext(
+                "The store did not answer in time: %(count)d is left. Run the action once more for it.",
+                "The store did not answer in time: %(count)d are left. Run the action once more for them.",
+                len(left),
+            )
+            messages.error(request, sentence % {"count": len(left)})
         return worked
 
     # --- What would ask content types ------------------------------------------------------------------------

@@ -257,6 +257,31 @@ def test_a_selection_is_taken_off_sale_and_put_back(owner: Client) -> None:
     ]
 
 
+def test_an_action_that_the_store_cuts_off_says_what_was_done_and_what_is_left(
+    owner: Client, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.category()
+    for number in (1, 2, 3):
+        factories.book(f"Book {number}", book_id=f"b-{number}")
+    withdraw = services.withdraw_book
+
+    def away_for_the_second(*, book_id: str, **said: Any) -> Any:
+        if book_id != "b-2":
+            return withdraw(book_id=book_id, **said)
+        with wire.dynamodb.refuse():
+            return withdraw(book_id=book_id, **said)
+
+    monkeypatch.setattr(services, "withdraw_book", away_for_the_second)
+    chosen = {"_selected_action": ["b-1", "b-2", "b-3"], "index": "0", "action": "withdraw"}
+    page = text(owner.post(BOOKS, chosen, follow=True))
+    assert said(page) == [
+        "1 book: Taken off sale.",
+        "The store did not answer in time: 2 are left. Run the action once more for them.",
+    ]
+    monkeypatch.undo()
+    assert said(text(owner.post(BOOKS, chosen, follow=True))) == ["3 books: Taken off sale."]
+
+
 # --- Prices ----------------------------------------------------------------------------------------------------
 
 
