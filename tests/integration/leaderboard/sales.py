@@ -53,7 +53,7 @@ def put_order(
     """Write an order as the services leave it, in one write instead of fifteen; stock and cart are left alone."""
     steps = ["awaiting_payment", "placed"] + ([] if status == "placed" else [status])
     order_id = draw_order_id(at=at)
-    queue = queue_of(Status(status), owing=False, refunding=False)
+    queue = queue_of(Status(status), owing=False, refunding=False) if status in set(Status) else None
     order = Order(
         customer_id or f"buyer-{next(_customers)}",
         order_id,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 
 import pytest
 from django.conf import LazySettings
@@ -13,7 +14,7 @@ from bookstore.streams.errors import StreamStalledError
 from bookstore.streams.handler import handler
 from bookstore.streams.pump import Pump
 from catalog import services as catalogue
-from catalog.selectors import get_book
+from catalog.selectors import books_in_category
 from leaderboard import ranking
 from orders.models import Order
 from tests import factories
@@ -79,18 +80,23 @@ def test_the_search_engine_away_delays_books_and_no_sales(pump: PumpAll, now: da
     assert dead_letters.take_all() == []
 
 
+def on_the_shelf() -> dict[str, str]:
+    """What the category's page says of each book, which follows from the stream."""
+    return {book.id: book.availability for book in books_in_category(slug="fiction").items}
+
+
 def test_with_the_search_engine_away_a_book_sold_out_is_no_longer_offered(
     pump: PumpAll, now: datetime, wire: Wire
 ) -> None:
     factories.book("Emma", book_id="emma", stock=2)
     pump()
     sell({"emma": 2}, at=now)
-    assert get_book("emma").availability == "low"
+    assert on_the_shelf() == {"emma": "low"}
 
     with wire.opensearch.refuse():
         with pytest.raises(StreamStalledError, match="Books"):
             pump()
-        assert get_book("emma").availability == "sold_out"
+        assert on_the_shelf() == {"emma": "sold_out"}
 
 
 def test_with_redis_away_mails_are_sent_once_and_addresses_kept(
@@ -136,7 +142,11 @@ def test_a_batch_is_settled_up_to_the_first_record_that_a_store_refuses(now: dat
     batch = [
         record(
             keys={"customerId": "c-1", "orderId": f"o-{number}"},
-            new={**fields, "books": [{"bookId": "b-1", "quantity": 1}], "history": []},
+            new={
+                **fields,
+                "books": [{"bookId": "b-1", "quantity": 1, "price": Decimal("7.99")}],
+                "history": [],
+            },
         )
         for number in range(5)
     ]
