@@ -37,6 +37,7 @@ from catalog.staff import history, pages, preview, prices, stock
 from catalog.staff.authors import AuthorAdmin as AuthorAdmin  # noqa: PLC0414 - registered by being imported
 from catalog.staff.categories import CategoryAdmin as CategoryAdmin  # noqa: PLC0414 - the same
 from catalog.staff.fields import PEOPLE, SAID, people_of, said
+from catalog.staff.reviews import ReviewAdmin as ReviewAdmin  # noqa: PLC0414 - the same
 from catalog.staff_covers import CoverPages
 from catalog.staff_spreadsheets import SpreadsheetPages
 

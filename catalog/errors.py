@@ -17,6 +17,13 @@ class BookNotFoundError(CatalogError):
         self.book_id = book_id
 
 
+class ReviewNotFoundError(CatalogError):
+    """There is no such review: its customer has taken it back, or has left."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This review is no longer there."))
+
+
 class CategoryNotFoundError(CatalogError):
     """There is no category of this name."""
 

@@ -37,6 +37,10 @@ CARD = [
 ]
 
 
+# What a review's `status` says.
+PUBLISHED = "published"
+HIDDEN = "hidden"  # by staff: it stands on no page, and its stars do not count
+
 # What `availability` says.
 IN_STOCK = "in_stock"
 LOW = "low"
@@ -313,7 +317,7 @@ class Review(Table):
     title = UnicodeAttribute(default="")
     text = UnicodeAttribute(default="")
     order_id = UnicodeAttribute(attr_name="orderId")  # the purchase that allows the review
-    status = UnicodeAttribute(default="published")  # published, hidden
+    status = UnicodeAttribute(default=PUBLISHED)
     published = UnicodeAttribute(null=True)  # the book's id while published, else absent
     reviewed_key = UnicodeAttribute(attr_name="reviewedKey")  # instant#customerId
     reviewed_at = InstantAttribute(attr_name="reviewedAt")

@@ -54,13 +54,16 @@ from catalog.errors import (
     CategoryExistsError,
     CategoryNotEmptyError,
     DuplicateIsbnError,
+    ReviewNotFoundError,
     StockChangedError,
 )
 from catalog.ledger import BY_SHOP
 from catalog.models import (
     ADJUSTED,
+    HIDDEN,
     IN_STOCK,
     OPENING,
+    PUBLISHED,
     RECEIVED,
     RETURNED,
     SOLD,
@@ -804,8 +807,8 @@ def rate_book(
 
     def write() -> Review:
         before = _read_review(book_id, customer_id)
-        status = _PUBLISHED if before is None else before.status
-        shown = status == _PUBLISHED
+        status = PUBLISHED if before is None else before.status
+        shown = status == PUBLISHED
         review = Review(
             book_id,
             customer_id,
@@ -831,6 +834,50 @@ def rate_book(
     return _rate(write, book_id)
 
 
+def hide_review(*, book_id: str, customer_id: str, beside: Beside = nothing_beside) -> Review:
+    """Take a review and its stars from the public; the second time nothing happens.
+
+    It stays hidden whatever its customer says later. Raises ``ReviewNotFoundError``, ``BookNotFoundError``.
+    """
+    return _publish_or_hide(book_id, customer_id, HIDDEN, beside=beside)
+
+
+def publish_review(*, book_id: str, customer_id: str, beside: Beside = nothing_beside) -> Review:
+    """Show a review that was hidden, and count its stars again; the second time nothing happens.
+
+    Raises ``ReviewNotFoundError``, ``BookNotFoundError``.
+    """
+    return _publish_or_hide(book_id, customer_id, PUBLISHED, beside=beside)
+
+
+def _publish_or_hide(book_id: str, customer_id: str, status: str, *, beside: Beside) -> Review:
+    shown = status == PUBLISHED
+
+    def write() -> Review:
+        review = _read_review(book_id, customer_id)
+        if review is None:
+            raise ReviewNotFoundError
+        if review.status == status:
+            return review
+        sign = 1 if shown else -1
+        with transaction() as open_transaction:
+            beside(open_transaction)
+            open_transaction.update(
+                Review(book_id, customer_id),
+                actions=[
+                    Review.status.set(status),
+                    Review.published.set(book_id) if shown else Review.published.remove(),
+                    Review.version.add(1),
+                ],
+                condition=Review.version == review.version,
+            )
+            _count_stars(open_transaction, book_id, stars=sign * int(review.stars), readers=sign)
+        review.status = status
+        return review
+
+    return _rate(write, book_id)
+
+
 def erase_reviews(*, customer_id: str, reviews: Iterable[Review]) -> int:
     """Remove a customer's reviews, with their stars; return how many there were. The second time there are none."""
     erased = 0
@@ -841,7 +888,7 @@ def erase_reviews(*, customer_id: str, reviews: Iterable[Review]) -> int:
             review = _read_review(book_id, customer_id)
             if review is None:
                 return False
-            shown = review.status == _PUBLISHED
+            shown = review.status == PUBLISHED
             with transaction() as open_transaction:
                 open_transaction.delete(review, condition=Review.version == review.version)
                 _count_stars(
@@ -854,9 +901,6 @@ def erase_reviews(*, customer_id: str, reviews: Iterable[Review]) -> int:
 
         erased += _rate(write, book_id)
     return erased
-
-
-_PUBLISHED = "published"
 
 
 def _check_review(*, stars: int, title: str, text: str) -> dict[str, Any]:
