@@ -8,7 +8,7 @@ class CatalogConfig(AppConfig):
     """Books, categories, authors and reviews; search; import."""
 
     name = "catalog"
-    verbose_name = _("catalogue")
+    verbose_name = _("Catalogue")
 
     def ready(self) -> None:
         """Answer what accounts asks and tells about customers."""

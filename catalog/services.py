@@ -281,7 +281,7 @@ def put_new_book(write: TransactWrite, book: Book) -> None:
     The book comes first and its ISBN, if it has one, last. Both are put only if absent.
     """
     write.save(book, condition=Book.id.does_not_exist())
-    ledger.enter(write, book_id=book.id, kind=OPENING, delta=int(book.stock), by=BY_SHOP, at=book.updated_at)
+    ledger.enter(write, book_id=book.id, kind=OPENING, delta=int(book.stock), by=BY_SHOP, at=book.added_at)
     for contribution in contributions_of(book) if book.is_sold else ():
         write.save(contribution)
     if book.isbn13:
