@@ -89,6 +89,7 @@ from orders.steps import (
     credited,
     drop_marker,
     kept_copies,
+    refusals,
     take_step,
 )
 
@@ -152,7 +153,7 @@ def reserve(
             raise _why_refused(cart, list(compress(cart.lines, sold)))
         if paid := _make_way(customer_id, at=at):
             return paid
-    raise OrderBusyError(busy_sentence())
+    raise OrderBusyError(_busy_shop())
 
 
 def _write_reservation(order: Order) -> list[bool]:
@@ -181,13 +182,17 @@ def _write_reservation(order: Order) -> list[bool]:
         through_conflicts(write_all)
     except TransactWriteError as error:
         if is_conflict(error):
-            raise OrderBusyError(busy_sentence()) from error
+            raise OrderBusyError(_busy_shop()) from error
         codes = cancellation_codes(error)
         if CONDITION_FAILED not in codes:
             raise
         placed = [code == CONDITION_FAILED for code in codes[:2]]  # puts come first
         return placed + catalogue.refused_updates(codes, last=len(order.lines))
     return []
+
+
+def _busy_shop() -> str:
+    return _("Many people are buying these books right now. Please try again in a moment.")
 
 
 def _unpaid_like(cart: Cart, customer_id: str, *, at: datetime) -> Order | None:
@@ -446,10 +451,8 @@ def _place(order: Order, payment: Payment, *, at: datetime) -> bool:
         try:
             through_conflicts(write_all)
         except TransactWriteError as error:
+            codes = refusals(error)
             # Deletes come first in a transaction, updates last: the last code is the order's.
-            codes = cancellation_codes(error)
-            if CONDITION_FAILED not in codes:
-                raise
             if codes[-1] == CONDITION_FAILED:
                 return False
             # What has changed since stays, and the order is placed without it.

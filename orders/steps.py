@@ -20,7 +20,7 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from bookstore.dynamodb.conflicts import through_conflicts
+from bookstore.dynamodb.conflicts import is_conflict, through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 from catalog import services as catalogue
@@ -161,9 +161,7 @@ def take_step(
         try:
             through_conflicts(write_all)
         except TransactWriteError as error:
-            codes = cancellation_codes(error)
-            if CONDITION_FAILED not in codes:
-                raise
+            codes = refusals(error)
             # Updates come last, in the order in which they were added; deletes come first.
             of_order, *of_books = codes[len(codes) - 1 - len(books) :]
             if of_order == CONDITION_FAILED:
@@ -179,6 +177,19 @@ def take_step(
             step.apply()
             return True
     raise OrderBusyError(busy_sentence())
+
+
+def refusals(error: TransactWriteError) -> list[str | None]:
+    """Return why each action of a transaction was refused, some because its condition failed.
+
+    Raises ``OrderBusyError`` when it went on meeting others, and any other error as it came.
+    """
+    if is_conflict(error):
+        raise OrderBusyError(busy_sentence()) from error
+    codes = cancellation_codes(error)
+    if CONDITION_FAILED not in codes:
+        raise error
+    return codes
 
 
 def drop_marker(write: TransactWrite, order: Order) -> None:
@@ -334,4 +345,4 @@ def check_copies(
 
 def busy_sentence() -> str:
     """Return what is said when no turn came."""
-    return _("Many people are buying these books right now. Please try again in a moment.")
+    return _("Others are changing this order right now. Please try again in a moment.")

@@ -23,6 +23,7 @@ from catalog import services as catalogue
 from catalog.models import Book, Review
 from orders import services
 from orders.errors import OrderError
+from orders.fulfilment import pack_order
 from tests.factories import book
 from tests.integration.orders.buying import fill_cart, place, reserve, stock, stored_orders, the_order
 
@@ -205,3 +206,16 @@ def test_releasing_goes_through_conflicts_and_gives_back_once(emma, meet, provid
     assert refused == ["TransactWriteItems"] * 3
     assert the_order().status == "cancelled"
     assert stock(emma) == 9
+
+
+def test_a_step_goes_through_conflicts_and_one_that_meets_others_without_end_is_not_taken(emma, meet, now):
+    fill_cart(b_1x=2)
+    order = place(reserve(total="15.98"))
+    named = {"customer_id": "c-1", "order_id": order.order_id, "by": "anna@example.com", "at": now}
+    meet(100)
+    with pytest.raises(OrderError, match="Others are changing this order"):
+        pack_order(**named)
+    refused = meet(3)
+    assert pack_order(**named).status == "packed"
+    assert refused == ["TransactWriteItems"] * 3
+    assert [step.status for step in the_order().history].count("packed") == 1
