@@ -11,6 +11,7 @@ import os
 import random
 
 from django.conf import settings
+from django.template.loader import get_template
 
 from bookstore import secrets
 from bookstore.logs import forget_secrets
@@ -19,17 +20,28 @@ log = logging.getLogger(__name__)
 
 # What signing in, searching and drawing a cover need, and no other page.
 LEFT_FOR_LATER = ("bookstore.accounts.oidc", "opensearchpy", "catalog.covers")
+# The pages that visitors see; staff's come with Django's admin, which nobody has asked for yet.
+PAGES = ("*.html", "accounts/*.html", "cart/*.html", "catalog/*.html", "leaderboard/*.html", "orders/*.html")
 
 
 def prepare() -> None:
     """Have ``restored`` called in every copy, where the runtime has snapshots."""
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
         return
-    for name in LEFT_FOR_LATER:  # where there is no snapshot; here it costs nobody's time
+    # Where there is no snapshot all this is left for later; here it costs nobody's time.
+    for name in LEFT_FOR_LATER:
         importlib.import_module(name)
+    for name in storefront():
+        get_template(name)
     # Part of AWS's runtime, and of nothing else.
     hooks = importlib.import_module("snapshot_restore_py")
     hooks.register_after_restore(restored)
+
+
+def storefront() -> list[str]:
+    """Return the names of the storefront's templates; what they include comes with them at the first page."""
+    (folder,) = settings.TEMPLATES[0]["DIRS"]
+    return sorted(file.relative_to(folder).as_posix() for page in PAGES for file in folder.glob(page))
 
 
 def restored() -> None:

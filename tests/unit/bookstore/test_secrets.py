@@ -3,10 +3,12 @@
 import json
 import os
 import random
+import sys
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session
+from django.template.loader import get_template
 
 from bookstore.functions import snapshot
 from bookstore.secrets import SecretsError, load_secrets
@@ -107,6 +109,17 @@ def test_hooks_are_registered_only_where_there_are_snapshots(monkeypatch):
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
     registered = []
     module = type("snapshot_restore_py", (), {"register_after_restore": staticmethod(registered.append)})
-    monkeypatch.setitem(__import__("sys").modules, "snapshot_restore_py", module)
+    monkeypatch.setitem(sys.modules, "snapshot_restore_py", module)
     snapshot.prepare()
     assert registered == [snapshot.restored]
+
+
+def test_a_snapshot_holds_every_page_of_the_storefront_and_none_of_the_admin():
+    """They are compiled before it is taken: one that could not be would keep the function from starting."""
+    names = snapshot.storefront()
+    assert {"home.html", "base.html", "catalog/book.html", "orders/checkout.html", "404.html"} <= set(names)
+    assert not [name for name in names if name.startswith("admin/")]
+    before = set(sys.modules)
+    for name in names:
+        get_template(name)
+    assert not [name for name in set(sys.modules) - before if name.startswith("django.contrib.admin")]
