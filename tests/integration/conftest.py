@@ -28,6 +28,7 @@ from catalog import search, selectors
 from orders.search import ORDERS
 from tests import settings as ports
 from tests.engines import stores as engines
+from tests.rights import Witness
 from tests.wire import Proxy, Wire
 
 
@@ -169,6 +170,23 @@ def _patient_dynamodb() -> Any:
         endpoint_url=f"http://{embedded.LOOPBACK}:{ports.DYNAMODB_STORE_PORT}",
         config=Config(read_timeout=60, retries={"total_max_attempts": 1}),
     )
+
+
+@pytest.fixture(scope="session")
+def witness() -> Iterator[Witness]:
+    with pytest.MonkeyPatch.context() as patched:
+        seeing = Witness()
+        seeing.watch(patched)
+        yield seeing
+
+
+@pytest.fixture(autouse=True)
+def within_its_rights(witness: Witness, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test in which a function does what its role, in ``infra/roles.yaml``, may not do."""
+    witness.refused.clear()
+    yield
+    invented = "volumes" in request.fixturenames  # an admin of the tests' own, which no shop has
+    assert invented or not witness.refused, "a role lacks a right, or has no business there"
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from bookstore.dynamodb.admin.sites import load
 from bookstore.dynamodb.admin.sources import Source
 from bookstore.dynamodb.tables import all_tables
 from infra import templates
+from tests.rights import allowed, calls_of, listed, may, rights, statements, written
 
 TEMPLATES = sorted(path.stem for path in templates.FOLDER.glob("[!.]*.yaml"))
 
@@ -43,65 +44,63 @@ UNNAMED = {
 }
 
 
-def statements(told: Any) -> Iterator[dict[str, Any]]:
-    """Return every statement of every policy inside a resource, also of those written as a text."""
-    if isinstance(told, dict):
-        if "Effect" in told:
-            yield told
-            return
-        if isinstance(text := told.get("Fn::Sub"), str) and '"Statement"' in text:
-            yield from statements(json.loads(text))
-        told = list(told.values())
-    if isinstance(told, list):
-        for each in told:
-            yield from statements(each)
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def allowed(template: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return each Allow of a template with its resource's name, key policies excepted."""
-    return [
-        (name, statement)
-        for name, resource in templates.resources(template).items()
-        if resource["Type"] != "AWS::KMS::Key"
-        for statement in statements(resource["Properties"])
-        if statement["Effect"] == "Allow"
-    ]
-
-
-def written(value: Any) -> str:
-    """Return a value with its references in place, to look into."""
-    match value:
-        case str():
-            return value
-        case {"Fn::Sub": str(text)}:
-            return text
-        case {"Ref": name}:
-            return f"${{{name}}}"
-        case {"Fn::GetAtt": [name, attribute]}:
-            return f"${{{name}.{attribute}}}"
-    return json.dumps(value)
-
-
-def rights(role: str) -> set[tuple[str, str]]:
-    """Return what a role may do: pairs of an action and a resource."""
-    return {
-        (action, written(resource).rpartition("${AWS::AccountId}:")[2])
-        for name, statement in allowed("roles")
-        if name == role
-        for action in listed(statement["Action"])
-        for resource in listed(statement.get("Resource", []))
-    }
-
-
 def tables(role: str, action: str) -> set[str]:
     """Return the tables and indexes on which a role may do something."""
     return {
         resource.removeprefix("table/bookstore-${Stage}-") for did, resource in rights(role) if did == action
     }
+
+
+def rights_of_a_deployment() -> set[tuple[str, str]]:
+    """Return what the role and each of the policies that it bears allow."""
+    role = templates.resources("roles")["DeploymentRole"]["Properties"]
+    bearers = ["DeploymentRole", *(policy["Ref"] for policy in role["ManagedPolicyArns"])]
+    return {right for bearer in bearers for right in rights(bearer)}
+
+
+# What CloudFormation asks for to make a kind of thing, and to hang the stack's tag on it; out of AWS's own schemas of
+# the kinds (handlers.create and tagging.permissions). A kind that takes no tag has none.
+MADE_BY_A_DEPLOYMENT = {
+    "AWS::Budgets::Budget": ("budgets:ModifyBudget", "budgets:TagResource"),
+    "AWS::CloudWatch::Alarm": ("cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"),
+    "AWS::CloudWatch::Dashboard": ("cloudwatch:PutDashboard", "cloudwatch:TagResource"),
+    "AWS::DynamoDB::Table": ("dynamodb:CreateTable", "dynamodb:TagResource"),
+    "AWS::Lambda::EventSourceMapping": ("lambda:CreateEventSourceMapping", "lambda:TagResource"),
+    "AWS::Logs::LogGroup": ("logs:CreateLogGroup", "logs:TagResource"),
+    "AWS::SNS::Subscription": ("sns:Subscribe", ""),
+    "AWS::SNS::Topic": ("sns:CreateTopic", "sns:TagResource"),
+    "AWS::SNS::TopicPolicy": ("sns:SetTopicAttributes", ""),
+    "AWS::Scheduler::Schedule": ("scheduler:CreateSchedule", ""),
+    "AWS::Scheduler::ScheduleGroup": ("scheduler:CreateScheduleGroup", "scheduler:TagResource"),
+}
+
+
+def test_a_deployment_may_make_what_the_site_is_made_of() -> None:
+    assert {each["Type"] for each in templates.resources("site").values()} <= MADE_BY_A_DEPLOYMENT.keys()
+    actions = {action for action, _ in rights_of_a_deployment()}
+    for kind, (make, _) in MADE_BY_A_DEPLOYMENT.items():
+        assert make in actions, kind
+
+
+@pytest.mark.parametrize("kind", MADE_BY_A_DEPLOYMENT)
+def test_what_a_deployment_may_make_it_may_hang_the_stacks_tag_on(kind: str) -> None:
+    make, tag = MADE_BY_A_DEPLOYMENT[kind]
+    held = rights_of_a_deployment()
+    made = {resource for action, resource in held if action == make and "codebuild" not in resource}
+    tagged = {resource for action, resource in held if action == tag}
+    # A mapping has no name before it is there.
+    made = {"event-source-mapping:*" if resource == "*" else resource for resource in made}
+    assert not tag or made <= tagged
+
+
+def test_a_deployment_in_the_pipeline_can_log() -> None:
+    """CodeBuild writes in the name of the role whose project it runs, into the one group of the pipeline."""
+    group = templates.resources("pipeline")["BuildLog"]["Properties"]["LogGroupName"]
+    written_to = {resource for action, resource in rights_of_a_deployment() if action == "logs:PutLogEvents"}
+    assert any(fnmatchcase(f"log-group:{group}:log-stream:x", pattern) for pattern in written_to)
+    for name in ("DeployStaging", "DeployProduction"):
+        project = templates.resources("pipeline")[name]["Properties"]
+        assert project["LogsConfig"]["CloudWatchLogs"]["GroupName"] == {"Ref": "BuildLog"}
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -279,11 +278,7 @@ def test_the_shops_own_code_cannot_touch_the_network() -> None:
 
 
 def test_a_deployment_can_neither_write_roles_nor_delete_data() -> None:
-    actions = {
-        action
-        for name in ("DeploymentRole", "DeploymentOfFunctions", "DeploymentOfStacks")
-        for action, _ in rights(name)
-    }
+    actions = {action for action, _ in rights_of_a_deployment()}
     assert {action for action in actions if action.startswith("iam:")} == {"iam:GetRole", "iam:PassRole"}
     assert not actions & {
         "dynamodb:DeleteTable",
@@ -320,6 +315,40 @@ def test_the_api_may_call_the_web_function_with_the_functions_own_role() -> None
         "bookstore-${Stage}",
         "bookstore-${Stage}:*",
     }
+
+
+def test_only_the_api_and_a_deployment_may_call_the_web_function() -> None:
+    """Zappa's handler runs code that an event brings along, with the function's rights."""
+    function = "function:bookstore-${Stage}"
+    callers = {
+        name
+        for template in TEMPLATES
+        for name, statement in allowed(template)
+        if any(action.startswith("lambda:Invoke") for action in listed(statement["Action"]))
+        for resource in listed(statement["Resource"])
+        if fnmatchcase(function, written(resource).rpartition("${AWS::AccountId}:")[2])
+    }
+    assert callers == {"WebRole", "DeploymentOfFunctions"}
+    kinds = {resource["Type"] for each in TEMPLATES for resource in templates.resources(each).values()}
+    assert not kinds & {"AWS::Lambda::Permission", "AWS::Lambda::Url"}
+
+
+def test_what_a_test_sees_is_held_against_the_role_of_whoever_does_it() -> None:
+    put, take = {"Put": {"TableName": "test-Orders"}}, {"Update": {"TableName": "test-Books"}}
+    orders, books = (f"table/bookstore-${{Stage}}-{name}" for name in ("Orders", "Books"))
+    assert calls_of("dynamodb", "TransactWriteItems", {"TransactItems": [put, take]}) == [
+        ("dynamodb:PutItem", orders),
+        ("dynamodb:UpdateItem", books),
+    ]
+    (asked,) = calls_of("dynamodb", "Query", {"TableName": "test-Books", "IndexName": "byTitle"})
+    assert asked == ("dynamodb:Query", f"{books}/index/byTitle")
+    assert may("WebRole", asked)
+    assert not may("ProjectorRole", asked)
+    (head,) = calls_of("s3", "HeadObject", {"Bucket": "test-covers", "Key": "sitemap-1.xml"})
+    assert head == ("s3:GetObject", "${CoversBucket}/sitemap-1.xml")
+    assert may("WebRole", head)
+    assert may("WebRole", ("es:ESHttpPost", "${SearchDomainArn}/books/_search"))
+    assert not may("WebRole", ("es:ESHttpPost", "${SearchDomainArn}/_bulk"))
 
 
 def test_policies_fit_into_what_iam_takes() -> None:
