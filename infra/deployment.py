@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from botocore.exceptions import ClientError
 
-from infra import functions, package, sizes, smoke, static_files, tasks
+from infra import functions, package, sizes, smoke, static_files, tables, tasks
 from infra.errors import DeploymentError
 from infra.place import EDGE_REGION, TROUBLE, Place, code_of, port_of, say
 from infra.stacks import Stacks
@@ -49,6 +49,8 @@ class Deployment:
         with _step("Data"):
             self._allow_search()
             self._deploy("data")
+            for given in tables.give_back(place):
+                say(f"  given back to {given}")
         with _step("Edge"):
             self._firewall()
             self._edge()

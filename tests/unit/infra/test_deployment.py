@@ -24,6 +24,7 @@ from infra import (
     sizes,
     stacks,
     static_files,
+    tables,
     tasks,
     templates,
 )
@@ -330,6 +331,68 @@ def test_a_stream_that_nobody_reads_fails_the_deployment(there: Place, answers: 
         functions.check_mappings(there)
 
 
+def declared(name: str) -> list[dict[str, Any]]:
+    return [templates.resources("data")[f"{name}Table"]["Properties"]]
+
+
+def history(status: str) -> dict[str, Any]:
+    kept = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": status}}
+    return {"ContinuousBackupsDescription": {"ContinuousBackupsStatus": "ENABLED", **kept}}
+
+
+def test_a_restored_table_gets_back_what_a_restore_leaves_out(
+    there: Place, answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_declared", lambda: declared("Sessions"))
+    bare = {"Table": {"TableName": "bookstore-staging-Sessions", "TableStatus": "ACTIVE"}}
+    answers(
+        "dynamodb",
+        ("describe_table", bare),
+        ("describe_time_to_live", {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}),
+        ("update_time_to_live", {}),
+        ("describe_table", bare),
+        ("describe_continuous_backups", history("DISABLED")),
+        ("update_continuous_backups", {}),
+        ("describe_table", bare),
+        ("update_table", {}),
+        ("describe_table", bare),
+    )
+    assert tables.give_back(there) == [
+        "bookstore-staging-Sessions: expiry",
+        "bookstore-staging-Sessions: its history",
+        "bookstore-staging-Sessions: protection",
+    ]
+
+
+def test_a_restored_table_gets_back_its_stream_and_a_whole_one_is_left_alone(
+    there: Place, answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_declared", lambda: declared("Orders"))
+    bare = {"TableName": "Orders", "TableStatus": "ACTIVE", "DeletionProtectionEnabled": True}
+    whole = {"Table": {**bare, "StreamSpecification": {"StreamEnabled": True}}}
+    kept = ("describe_continuous_backups", history("ENABLED"))
+    answers(
+        "dynamodb",
+        ("describe_table", {"Table": bare}),
+        ("update_table", {}),
+        ("describe_table", whole),
+        kept,
+        ("describe_table", whole),
+        kept,
+    )
+    assert tables.give_back(there) == ["bookstore-staging-Orders: its stream"]
+    assert tables.give_back(there) == []
+
+
+def test_a_table_that_is_gone_is_told_with_where_to_read_on(
+    there: Place, answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_declared", lambda: declared("Orders"))
+    answers("dynamodb", ("describe_table", "ResourceNotFoundException: none"))
+    with pytest.raises(DeploymentError, match=r"bookstore-staging-Orders is gone: bring it back first"):
+        tables.give_back(there)
+
+
 def policy(*statements: dict[str, Any]) -> dict[str, Any]:
     return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})}
 
@@ -514,6 +577,7 @@ def shop(there: Place, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path
         deployment.package, "build", lambda **_named: SimpleNamespace(static=None, path=None, for_tasks=None)
     )
     monkeypatch.setattr(deployment.static_files, "upload", lambda *_asked: 0)
+    monkeypatch.setattr(deployment.tables, "give_back", lambda _place: [])
     monkeypatch.setattr(functions, "ship", ship)
     monkeypatch.setattr(functions, "upload", upload)
     monkeypatch.setattr(
