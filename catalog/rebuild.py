@@ -25,7 +25,12 @@ class Rebuilt(rebuild.Rebuilt):
 
 
 def rebuild_search(
-    *, at: datetime, on_books: Callable[[int], None], resume: Rebuilt | None = None, until: Until = never
+    *,
+    at: datetime,
+    on_books: Callable[[int], None],
+    if_needed: bool = False,
+    resume: Rebuilt | None = None,
+    until: Until = never,
 ) -> Rebuilt:
     """Build a new index, let the alias point at it, delete the old one; nothing is lost or out meanwhile.
 
@@ -33,10 +38,14 @@ def rebuild_search(
     are mended on the way. Killed, it leaves the old index in use; it can be gone on with, or
     the next run clears up.
 
+    ``if_needed`` leaves an index that this code could have made as it is.
+
     ``until`` is asked after each few hundred books; what is returned then is not ``finished``,
     and ``resume`` goes on with it, also when more was done since. Raises what
     ``bookstore.opensearch.rebuild`` raises, and PynamoDB's errors.
     """
+    if if_needed and resume is None and search.BOOKS.is_as_made_today():
+        return Rebuilt(search.BOOKS.current()[0], finished=True)
     done = deepcopy(resume) if resume else Rebuilt(search.BOOKS.start_building(at=at))
     rows = rebuild.Rows(
         behind=lambda place: book_images(after=place or ""),

@@ -1,13 +1,11 @@
 """The order of a deployment, and of its end. Each step may be repeated, so the whole may be."""
 
 import json
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http import HTTPStatus
 
 from botocore.exceptions import ClientError
 
@@ -183,12 +181,10 @@ class Deployment:
         return next(str(number) for number, names in stages.items() if "AWSCURRENT" in names)
 
     def _search_index(self) -> None:
-        """Make the search indexes where there are none: of books' search alone says so, by a 503."""
-        origin = self._known["Origin"]
-        smoke.wait_until_alive(origin)
-        if smoke.get(f"{origin}/search/?q={secrets.token_hex(6)}").status == HTTPStatus.SERVICE_UNAVAILABLE:
-            tasks.run(self._place, "rebuild_search")
-        tasks.run(self._place, "rebuild_order_search", ["--unless-there"])
+        """Make the search indexes where there are none, or where the code before made them otherwise."""
+        smoke.wait_until_alive(self._known["Origin"])
+        for rebuild in ("rebuild_search", "rebuild_order_search"):
+            tasks.run(self._place, rebuild, ["--if-needed"])
 
     def _copy_client_secret(self) -> None:
         """Put the client's secret, which Cognito drew, where the functions read theirs."""

@@ -15,16 +15,16 @@ def rebuild_order_search(
     *,
     at: datetime,
     on_orders: Callable[[int], object],
-    unless_there: bool = False,
+    if_needed: bool = False,
     resume: Rebuilt | None = None,
     until: Until = never,
 ) -> Rebuilt:
     """Build a new index of orders and exchange it for the old one, as ``bookstore.opensearch.rebuild`` does.
 
-    ``unless_there`` leaves an index that is there as it is: for shops that have just learnt to have one.
+    ``if_needed`` leaves an index that this code could have made as it is.
     """
-    if unless_there and resume is None and (there := ORDERS.current()):
-        return Rebuilt(there[0], finished=True)
+    if if_needed and resume is None and ORDERS.is_as_made_today():
+        return Rebuilt(ORDERS.current()[0], finished=True)
     done = deepcopy(resume) if resume else Rebuilt(ORDERS.start_building(at=at))
     rows = rebuild.Rows(
         behind=lambda place: order_images(after=(place[0], place[1]) if place else None),

@@ -24,22 +24,17 @@ LAST_PAGE = _REACHABLE // ORDERS_A_PAGE
 
 ORDERS = Index(
     settings.ORDER_SEARCH_INDEX,
-    {
-        "settings": {
-            "index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},
-            "analysis": ANALYSIS,
-        },
-        "mappings": {
-            "dynamic": "strict",
-            "properties": {
-                **OF_EVERY_DOCUMENT,  # the state is the order's own, or REMOVED
-                "customer_id": {"type": "keyword"},
-                "number": {"type": "keyword"},
-                "email": {"type": "keyword", "ignore_above": 320},  # in small letters
-                # The customer's name, titles and authors together: a search may name some of each.
-                "words": {**FOLDED, **BEGINNINGS},
-            },
-        },
+    settings={
+        "index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},
+        "analysis": ANALYSIS,
+    },
+    properties={
+        **OF_EVERY_DOCUMENT,  # the state is the order's own, or REMOVED
+        "customer_id": {"type": "keyword"},
+        "number": {"type": "keyword"},
+        "email": {"type": "keyword", "ignore_above": 320},  # in small letters
+        # The customer's name, titles and authors together: a search may name some of each.
+        "words": {**FOLDED, **BEGINNINGS},
     },
 )
 

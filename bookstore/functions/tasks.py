@@ -85,16 +85,21 @@ type Options = Mapping[str, Any]
 type Work = Callable[[Options, dict[str, Any] | None, Piece], Any]
 
 
-def _rebuild_search(_options: Options, reached: dict[str, Any] | None, piece: Piece) -> rebuild.Rebuilt:
-    resume = rebuild.Rebuilt(**reached) if reached else None
-    return rebuild.rebuild_search(at=timezone.now(), on_books=piece.advance, resume=resume, until=piece.until)
+def _rebuild_search(options: Options, reached: dict[str, Any] | None, piece: Piece) -> rebuild.Rebuilt:
+    return rebuild.rebuild_search(
+        at=timezone.now(),
+        on_books=piece.advance,
+        if_needed=options["if_needed"],
+        resume=rebuild.Rebuilt(**reached) if reached else None,
+        until=piece.until,
+    )
 
 
 def _rebuild_order_search(options: Options, reached: dict[str, Any] | None, piece: Piece) -> Rebuilt:
     return rebuild_order_search(
         at=timezone.now(),
         on_orders=piece.advance,
-        unless_there=options["unless_there"],
+        if_needed=options["if_needed"],
         resume=Rebuilt(**reached) if reached else None,
         until=piece.until,
     )

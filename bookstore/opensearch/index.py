@@ -10,12 +10,18 @@ is refused. An index becomes the live one only out of ``<alias>-building``, by a
 are cancelled together when it is no longer there. An index with no alias therefore never gets one
 again, and is the only kind that is ever deleted.
 
+What a document has and its index does not know is kept and not looked into: for some minutes of every deployment
+that adds a field, new code writes to the index of the code before. An index bears the digest of its make, by
+which the deployment knows that it wants a rebuild.
+
 A document's version is its row's own, given from outside, so an older write never undoes a
 newer one, in whatever order and however often they come. A removed row leaves a tombstone one
 version later, which outlives every replay; queries have to leave it out.
 """
 
 import contextlib
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,14 +70,23 @@ def _written(at: datetime) -> str:
 
 @dataclass(frozen=True)
 class Index:
-    """A search index: the alias it is known by, and its settings and mappings.
+    """A search index: the alias it is known by, and its settings and properties.
 
-    The mappings have to begin with ``OF_EVERY_DOCUMENT``. Whatever fails because the engine is
+    The properties have to begin with ``OF_EVERY_DOCUMENT``. A property that becomes another type gets another name too:
+    the index before it would take no document. Whatever fails because the engine is
     away raises ``SearchUnavailableError``.
     """
 
     alias: str
-    body: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    properties: Mapping[str, Any]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What an index is made with."""
+        made = {"settings": self.settings, "mappings": {"dynamic": False, "properties": self.properties}}
+        digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]
+        return made | {"mappings": {**made["mappings"], "_meta": {"made_with": digest}}}
 
     @property
     def building_alias(self) -> str:
@@ -211,6 +226,17 @@ class Index:
         """Return the names of the indexes behind the alias: one, or none before the first."""
         with trouble_told():
             return _indexes_behind(self.alias)
+
+    def is_as_made_today(self) -> bool:
+        """Tell whether there is an index, made as this code makes one."""
+        with trouble_told():
+            there = patient_client().indices.get_mapping(
+                index=self.alias, params={"ignore": HTTPStatus.NOT_FOUND}
+            )
+        if "error" in there:
+            return False
+        today = self.body["mappings"]["_meta"]
+        return all(told["mappings"].get("_meta") == today for told in there.values())
 
     def refresh(self) -> None:
         """Make what was written visible at once, which otherwise takes up to a second."""

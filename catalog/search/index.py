@@ -71,47 +71,43 @@ _ANALYSIS: dict[str, Any] = {
     },
 }
 
-INDEX_BODY: dict[str, Any] = {
-    "settings": {
+BOOKS = Index(
+    settings.SEARCH_INDEX,
+    settings={
         "index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},
         "analysis": _ANALYSIS,
     },
-    "mappings": {
-        "dynamic": "strict",
-        "properties": {
-            **OF_EVERY_DOCUMENT,
-            "title": {
-                **FOLDED,
-                **BEGINNINGS,
-                "fields": {
-                    "exact": {"type": "keyword", "normalizer": "folded", "ignore_above": 300},
-                    "shown": {"type": "text", "analyzer": "folded_shown"},
-                },
+    properties={
+        **OF_EVERY_DOCUMENT,
+        "title": {
+            **FOLDED,
+            **BEGINNINGS,
+            "fields": {
+                "exact": {"type": "keyword", "normalizer": "folded", "ignore_above": 300},
+                "shown": {"type": "text", "analyzer": "folded_shown"},
             },
-            "author": {"type": "text", "analyzer": "folded_shown"},  # as printed on the cover
-            "people": {**FOLDED, **BEGINNINGS},  # everybody with a part in the book
-            # Title, names, series and subject together: a search may name some of each.
-            "words": {
-                "type": "text",
-                "analyzer": "words",
-                **BEGINNINGS,
-                "fields": {"english": {"type": "text", "analyzer": "english_folded"}},
-            },
-            "description": {"type": "text", "analyzer": "english_shown"},
-            "isbn13": {"type": "keyword"},
-            "category": {"type": "keyword"},
-            "language": {"type": "keyword"},
-            "price": {"type": "scaled_float", "scaling_factor": 100},
-            "rating": {"type": "scaled_float", "scaling_factor": 100},
-            "rating_count": {"type": "integer"},
-            "availability": {"type": "keyword"},
-            "published_year": {"type": "integer"},
-            "added_at": {"type": "date"},
         },
+        "author": {"type": "text", "analyzer": "folded_shown"},  # as printed on the cover
+        "people": {**FOLDED, **BEGINNINGS},  # everybody with a part in the book
+        # Title, names, series and subject together: a search may name some of each.
+        "words": {
+            "type": "text",
+            "analyzer": "words",
+            **BEGINNINGS,
+            "fields": {"english": {"type": "text", "analyzer": "english_folded"}},
+        },
+        "description": {"type": "text", "analyzer": "english_shown"},
+        "isbn13": {"type": "keyword"},
+        "category": {"type": "keyword"},
+        "language": {"type": "keyword"},
+        "price": {"type": "scaled_float", "scaling_factor": 100},
+        "rating": {"type": "scaled_float", "scaling_factor": 100},
+        "rating_count": {"type": "integer"},
+        "availability": {"type": "keyword"},
+        "published_year": {"type": "integer"},
+        "added_at": {"type": "date"},
     },
-}
-
-BOOKS = Index(settings.SEARCH_INDEX, INDEX_BODY)
+)
 
 
 def entry_of(image: Mapping[str, Any]) -> Entry:

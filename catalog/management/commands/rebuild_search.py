@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from bookstore.opensearch.errors import SearchUnavailableError, SupersededError
@@ -16,10 +16,15 @@ class Command(BaseCommand):
         "goes on. Availability and ratings that fell behind are mended on the way."
     )
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--if-needed", action="store_true", help="leave an index of today's make alone")
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with Progress("indexing", total=None, unit="books", out=self.stderr) as progress:
-                done = rebuild_search(at=timezone.now(), on_books=progress.advance)
+                done = rebuild_search(
+                    at=timezone.now(), on_books=progress.advance, if_needed=options["if_needed"]
+                )
         except SupersededError as error:
             raise CommandError(str(error)) from error
         except SearchUnavailableError as error:

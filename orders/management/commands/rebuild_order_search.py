@@ -17,13 +17,13 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--unless-there", action="store_true", help="leave an index that is there alone")
+        parser.add_argument("--if-needed", action="store_true", help="leave an index of today's make alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with tqdm(desc="orders", unit="", disable=None, leave=False) as bar:
                 done = rebuild_order_search(
-                    at=timezone.now(), on_orders=bar.update, unless_there=options["unless_there"]
+                    at=timezone.now(), on_orders=bar.update, if_needed=options["if_needed"]
                 )
         except SupersededError as error:
             raise CommandError(str(error)) from error

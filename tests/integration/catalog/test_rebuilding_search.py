@@ -52,6 +52,21 @@ def test_without_any_index_a_rebuild_makes_one(shelf, now):
     assert len(found()) == 3
 
 
+def test_only_an_index_of_another_make_is_rebuilt_where_that_is_asked_for(shelf, now, monkeypatch):
+    shelf(3)
+    rebuilt(now)
+    before = search.BOOKS.current()
+    call_command("rebuild_search", "--if-needed", stdout=io.StringIO())
+    assert search.BOOKS.current() == before
+    # A release that adds a field.
+    with_a_mood = {**search.BOOKS.properties, "mood": {"type": "keyword"}}
+    monkeypatch.setattr(search, "BOOKS", Index(search.BOOKS.alias, search.BOOKS.settings, with_a_mood))
+    call_command("rebuild_search", "--if-needed", stdout=io.StringIO())
+    assert search.BOOKS.current() != before
+    assert search.BOOKS.is_as_made_today()
+    assert len(found()) == 3
+
+
 def test_old_indexes_are_deleted_and_the_building_alias_is_gone(shelf, now):
     shelf(3)
     rebuilt(now)

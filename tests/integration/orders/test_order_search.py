@@ -137,6 +137,10 @@ def test_what_can_never_be_indexed_says_so(broken: Change) -> None:
         projection.index_order(broken)
 
 
+def test_an_order_has_nothing_that_its_index_does_not_look_into() -> None:
+    assert search.entry_of(image()).document.keys() == ORDERS.properties.keys() - {"removed_at"}
+
+
 def test_an_order_that_lacks_what_it_is_found_by_is_there_all_the_same() -> None:
     bare = {"customerId": "c-1", "orderId": draw_order_id(at=AT), "status": "placed", "version": 1}
     search.put_order(bare)
@@ -240,7 +244,7 @@ def test_the_command_says_what_it_did_or_what_was_in_the_way(wire: Any) -> None:
     call_command("rebuild_order_search", stdout=out)
     assert out.getvalue().startswith("1 orders in orders-20")
     before = ORDERS.current()
-    call_command("rebuild_order_search", "--unless-there", stdout=out)
+    call_command("rebuild_order_search", "--if-needed", stdout=out)
     assert ORDERS.current() == before
     with wire.opensearch.refuse(), pytest.raises(CommandError, match="search engine did not answer"):
         call_command("rebuild_order_search", stdout=out)

@@ -35,16 +35,32 @@ def test_a_write_outside_of_a_request_names_none():
     assert Book.get(written.id).request_id is None
 
 
-def test_items_of_older_versions_are_read_and_projected(pump):
-    written = book()
+def write_as_an_older_version(written, change=""):
+    """Change a book as code does that knows no requests: it leaves their ids alone."""
     connection().dispatch(
         "UpdateItem",
         {
             "TableName": Book.Meta.table_name,
             "Key": {"id": {"S": written.id}},
-            "UpdateExpression": "REMOVE requestId ADD revision :one",
+            "UpdateExpression": f"{change} ADD revision :one",
             "ExpressionAttributeValues": {":one": {"N": "1"}},
         },
     )
+
+
+def test_items_of_older_versions_are_read_and_projected(pump):
+    written = book()
+    write_as_an_older_version(written, "REMOVE requestId")
     assert Book.get(written.id).request_id is None
     assert pump() >= 2
+
+
+def test_an_id_that_an_older_version_leaves_behind_stops_nothing_and_goes_with_the_next_write(pump, now):
+    """While a deployment goes on, both versions write: the log then takes a change for an earlier request's."""
+    with request_context("request-of-one-page"):
+        written = book()
+    write_as_an_older_version(written)
+    assert Book.get(written.id).request_id == "request-of-one-page"
+    assert pump() >= 2
+    services.receive_stock(book_id=written.id, copies=1, at=now)
+    assert Book.get(written.id).request_id is None

@@ -3,8 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from bookstore.opensearch.index import tombstone_of
-from catalog.search import LAST_PAGE, SearchQuery, UnindexableError, entry_of
+from bookstore.opensearch.index import OF_EVERY_DOCUMENT, tombstone_of
+from catalog.search import BOOKS, LAST_PAGE, SearchQuery, UnindexableError, entry_of
 from catalog.search.queries import _marked, _respelt
 
 IMAGE = {
@@ -32,6 +32,14 @@ def test_a_book_becomes_a_document_of_its_revision():
     assert entry.document["words"] == ["Emma", "Jane Austen", "classic fiction"]
     assert entry.document["published_year"] == 1815
     assert entry.document["price"] == "7.9"  # exact: never through a float
+
+
+def test_a_document_has_nothing_that_its_index_does_not_look_into():
+    """An index ignores what it does not know, so a slip of the pen would be silent."""
+    full = {**IMAGE, "language": "en", "description": "A comedy of manners.", "series": "Everyman"}
+    assert entry_of(full).document.keys() == BOOKS.properties.keys() - {"removed_at"}
+    gone = tombstone_of("b-1", last_version=1, at=datetime(2026, 11, 22, tzinfo=UTC))
+    assert gone.document.keys() <= OF_EVERY_DOCUMENT.keys()
 
 
 def test_a_withdrawn_book_is_a_document_that_is_not_sold():
