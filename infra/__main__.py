@@ -79,9 +79,10 @@ def _chosen(text: str) -> dict[str, str]:
 def _check(asked: argparse.Namespace) -> tuple[place.Place, dict[str, str]]:
     there, chosen = place.find(asked.stage), _chosen(asked.set)
     checks.before_deploying(there, chosen)
-    for line in checks.will_be_made(there):
+    values = checks.values_of(there, chosen)
+    for line in checks.will_be_made(there, values):
         say(f"  {line}")
-    idle, visits = (costs.total(lines(there.stage, chosen)) for lines in (costs.idle, costs.visits))
+    idle, visits = (costs.total(lines(there.stage, values)) for lines in (costs.idle, costs.visits))
     say(
         f"It costs about ${idle:.0f} a month standing idle, and ${visits:.0f} more for each 100,000 visitors"
         " (docs/costs.md shows the sums)."

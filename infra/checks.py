@@ -1,5 +1,6 @@
 """What has to be true before anything is made. Each thing that is not is one sentence."""
 
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,8 +9,8 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 
 from infra import functions, package, sizes, templates
 from infra.errors import DeploymentError
-from infra.place import EDGE_REGION, Place, code_of, say, sentence
-from infra.stacks import Stacks
+from infra.place import Place, code_of, say, sentence
+from infra.stacks import Stacks, around, remembered
 
 # One harmless question to each service, which an account or a region that lacks it cannot answer.
 QUESTIONS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
@@ -37,9 +38,11 @@ def before_deploying(place: Place, chosen: Mapping[str, str]) -> None:
         f"Account {place.account}, region {place.region}, stage {place.stage}{' (a local AWS)' if place.is_local else ''}"
     )
     check_names_of_parameters(chosen)
+    check_sizes(place.stage, chosen)
     wrong = services_missing(place)
     if not wrong:
         wrong = [
+            *rules_broken(values_of(place, chosen)),
             *names_taken(place),
             *machines_changed(place),
             *([] if place.is_local else quotas_too_small(place)),
@@ -60,12 +63,74 @@ def check_names_of_parameters(chosen: Mapping[str, str]) -> None:
         )
     for stack in ALL_STACKS:
         for name, told in templates.parameters(stack).items():
-            allowed = [str(each) for each in told.get("AllowedValues", [])]
-            if name in chosen and allowed and chosen[name] not in allowed:
-                raise DeploymentError(f"{name} is one of {', '.join(allowed)}, and {chosen[name]!r} is not.")
+            if name in chosen and (wanted := _wanted_instead(told, chosen[name])):
+                raise DeploymentError(f"{name} {wanted}, and {chosen[name]!r} is not.")
 
 
-ALL_STACKS = ("data", "firewall", "edge", "sign-in", "roles", "site")
+def _wanted_instead(told: Mapping[str, Any], value: str) -> str:
+    """Say what a parameter takes, in the template's own words where it has some; nothing when it takes the value."""
+    if allowed := [str(each) for each in told.get("AllowedValues", [])]:
+        return "" if value in allowed else f"is one of {', '.join(allowed)}"
+    if told["Type"] == "Number":
+        least, most = told.get("MinValue", 0), told.get("MaxValue")
+        fits = value.isdecimal() and least <= int(value) and (most is None or int(value) <= most)
+        return (
+            ""
+            if fits
+            else f"is a number of {least} or more"
+            if most is None
+            else f"is from {least} to {most}"
+        )
+    if "AllowedPattern" in told and not re.search(told["AllowedPattern"], value):
+        return str(told["ConstraintDescription"])
+    return ""
+
+
+def check_sizes(stage: str, chosen: Mapping[str, str]) -> None:
+    """Refuse what contradicts ``stages.toml``: the next deployment, which knows nothing of it, would take it back."""
+    for name, size in sizes.of_stage(stage).items():
+        if chosen.get(name, size) != size:
+            raise DeploymentError(
+                f"{name} is {size} for {stage} in infra/stages.toml, which every deployment reads and the pipeline's most"
+                f" of all: write {chosen[name]} there and commit it, instead of SET."
+            )
+
+
+# In the order in which they are made. Each may use the outputs of those before it.
+ALL_STACKS = ("data", "certificate", "firewall", "edge", "sign-in", "roles", "site")
+
+
+def values_of(place: Place, chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return what the stacks will be made with, as far as it can be known: as before, by the stage's size, or chosen."""
+    return remembered(place, ALL_STACKS) | sizes.of(place) | dict(chosen)
+
+
+def rules_broken(values: Mapping[str, str]) -> list[str]:
+    """Tell which of the templates' own rules the values break, before an hour has gone into the stacks before."""
+    # A zone is all that a certificate wants.
+    certified = {"CertificateArn": "made"} if values.get("HostedZoneId") else {}
+    return [
+        assertion["AssertDescription"]
+        for stack in ALL_STACKS
+        for rule in templates.load(stack).get("Rules", {}).values()
+        for known in [_defaults(stack) | dict(values) | certified]
+        if _holds(rule["RuleCondition"], known)
+        for assertion in rule["Assertions"]
+        if not _holds(assertion["Assert"], known)
+    ]
+
+
+def _defaults(stack: str) -> dict[str, str]:
+    return {name: str(told.get("Default", "")) for name, told in templates.parameters(stack).items()}
+
+
+def _holds(told: Any, values: Mapping[str, str]) -> bool:
+    match told:
+        case {"Fn::Not": [condition]}:
+            return not _holds(condition, values)
+        case {"Fn::Equals": [{"Ref": name}, value]}:
+            return values[name] == str(value)
+    raise TypeError(f"A rule says what this program does not know: {told}")
 
 
 def services_missing(place: Place) -> list[str]:
@@ -167,14 +232,17 @@ def quotas_too_small(place: Place) -> list[str]:
     return said
 
 
-def will_be_made(place: Place) -> list[str]:
+def will_be_made(place: Place, values: Mapping[str, str]) -> list[str]:
     """Tell, stack by stack, what a deployment makes that is not there yet."""
     lines = []
+    unwanted = {
+        "certificate": not (values.get("DomainName") and values.get("HostedZoneId")),
+        "firewall": values["Firewall"] != "true",
+    }
     for name in ALL_STACKS:
-        region = EDGE_REGION if name == "firewall" else ""
-        if name == "firewall" and sizes.of(place)["Firewall"] != "true":
+        if unwanted.get(name):
             continue
-        status = Stacks(place, region).status(place.stack(name))
+        status = around(place, name).status(place.stack(name))
         kinds = sorted(
             {resource["Type"].removeprefix("AWS::") for resource in templates.resources(name).values()}
         )

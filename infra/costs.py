@@ -39,10 +39,17 @@ API_MILLION, EDGE_TEN_THOUSAND, EDGE_GB = 3.50, 0.0120, 0.085
 READ_MILLION, WRITE_MILLION = 0.1485, 0.7423
 LETTER_THOUSAND, LOG_GB, PERSON = 0.10, 0.5985, 0.015
 
+ACTION_MINUTE, BUILD_MINUTE = 0.002, 0.010
+
 MEMORY_GB = 1769 / 1024
 SNAPSHOTS = 2  # versions kept, each with its snapshot (num_retained_versions)
 SCHEDULED_CALLS = 60 * HOURS  # release_unpaid_orders, every minute
 SCHEDULED_SECONDS = 0.2
+
+# What comes through the pipeline: commits a month, and the minutes of a run's steps.
+COMMITS = 20
+SOURCE_MINUTES, TEST_MINUTES, DEPLOYMENT_MINUTES = 1, 25, 10
+DEPLOYMENTS = 2  # to staging, to production
 
 # What a visitor does, on average.
 PAGES = 6
@@ -173,6 +180,21 @@ def visits(stage: str, chosen: Mapping[str, str] | None = None) -> Iterator[Line
         )
 
 
+def pipeline() -> Iterator[Line]:
+    """Tell what the pipeline costs a month, once for all stages; a person's approval costs nothing."""
+    building = TEST_MINUTES + DEPLOYMENTS * DEPLOYMENT_MINUTES
+    yield Line(
+        "CodePipeline",
+        f"{COMMITS} commits × {SOURCE_MINUTES + building} minutes × {ACTION_MINUTE}",
+        COMMITS * (SOURCE_MINUTES + building) * ACTION_MINUTE,
+    )
+    yield Line(
+        "CodeBuild",
+        f"{COMMITS} commits × {building} minutes × {BUILD_MINUTE}",
+        COMMITS * building * BUILD_MINUTE,
+    )
+
+
 def total(lines: Iterator[Line]) -> float:
     """Add up a bill."""
     return sum(line.dollars for line in lines)
@@ -209,6 +231,7 @@ def document() -> str:
             "",
             table(visits(stage)),
         ]
+    parts += ["", "## The pipeline", "", table(pipeline())]
     return "\n".join(parts) + "\n"
 
 

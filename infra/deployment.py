@@ -11,11 +11,9 @@ from botocore.exceptions import ClientError
 
 from infra import functions, package, sizes, smoke, static_files, tables, tasks
 from infra.errors import DeploymentError
-from infra.place import EDGE_REGION, TROUBLE, Place, code_of, port_of, say
-from infra.stacks import Stacks
+from infra.place import TROUBLE, Place, code_of, port_of, say
+from infra.stacks import Stacks, around, remembered
 
-# The stacks in the order in which they are made. Each may use the outputs of those before it.
-MADE = ("data", "firewall", "edge", "sign-in", "roles", "site")
 SEARCH_SERVICE = "opensearchservice.amazonaws.com"
 KEPT = ("data", "sign-in")  # what `undeploy` leaves: books, orders, accounts
 
@@ -50,8 +48,9 @@ class Deployment:
             for given in tables.give_back(place):
                 say(f"  given back to {given}")
         with _step("Edge"):
-            self._firewall()
+            self._from_the_edge_region()
             self._edge()
+            self._tell_where_the_domain_has_to_lead()
         with _step("Sign-in"):
             self._deploy("sign-in")
             self._copy_client_secret()
@@ -137,7 +136,7 @@ class Deployment:
             " now, which both versions can work with."
         )
 
-    def _deploy(self, name: str, more: Mapping[str, str] | None = None, region: str = "") -> None:
+    def _deploy(self, name: str, more: Mapping[str, str] | None = None) -> None:
         values = {
             "Stage": self._place.stage,
             **self._known,
@@ -145,7 +144,7 @@ class Deployment:
             **self._chosen,
             **(more or {}),
         }
-        stacks = Stacks(self._place, region)
+        stacks = around(self._place, name)
         self._known |= stacks.deploy(self._place.stack(name), name, values)
         if name in KEPT and self._place.stage != "dev":
             stacks.protect(self._place.stack(name))
@@ -160,11 +159,18 @@ class Deployment:
             if code_of(error) != "InvalidInput":  # it is there
                 raise
 
-    def _firewall(self) -> None:
-        """Make what CloudFront takes from another region, where the stage wants it."""
-        wanted = {**sizes.of(self._place), **self._chosen}
+    def _from_the_edge_region(self) -> None:
+        """Make what CloudFront takes from another region, as far as the stage wants it."""
+        place = self._place
+        wanted = {**remembered(place, ("edge",)), **sizes.of(place), **self._chosen}
+        named = {name: wanted.get(name, "") for name in ("DomainName", "HostedZoneId")}
+        own = around(place, "certificate").status(place.stack("certificate")) or not wanted.get(
+            "CertificateArn"
+        )
+        if all(named.values()) and own and not self._chosen.get("CertificateArn"):
+            self._deploy("certificate", named)
         if wanted["Firewall"] == "true":
-            self._deploy("firewall", region=EDGE_REGION)
+            self._deploy("firewall")
         else:
             self._known["WebAclArn"] = ""
 
@@ -175,6 +181,15 @@ class Deployment:
         if self._place.is_local:
             self._known["Origin"] = local_origin(self._place, self._known["DistributionDomain"])
 
+    def _tell_where_the_domain_has_to_lead(self) -> None:
+        """Say what nobody else can do: a domain whose zone is not in this account is somebody else's to change."""
+        edge = Stacks(self._place).parameters(self._place.stack("edge"))
+        if edge.get("DomainName") and not edge.get("HostedZoneId"):
+            say(
+                f"  at whoever keeps its zone, {edge['DomainName']} has to be a CNAME of"
+                f" {self._known['DistributionDomain']}: until then nobody finds the shop"
+            )
+
     def _version_of(self, secret: str) -> str:
         """Return the number of a secret's current version."""
         stages = self._place.client("secretsmanager").describe_secret(SecretId=secret)["VersionIdsToStages"]
@@ -182,28 +197,35 @@ class Deployment:
 
     def _search_index(self) -> None:
         """Make the search indexes where there are none, or where the code before made them otherwise."""
-        smoke.wait_until_alive(self._known["Origin"])
+        smoke.wait_until_alive(self._place, self._known)
         for rebuild in ("rebuild_search", "rebuild_order_search"):
             tasks.run(self._place, rebuild, ["--if-needed"])
 
     def _copy_client_secret(self) -> None:
-        """Put the client's secret, which Cognito drew, where the functions read theirs."""
+        """Put the client's secret, which Cognito drew, where the functions read theirs.
+
+        While there are two, somebody is exchanging them, and has put there the one that counts.
+        """
         place = self._place
-        client = place.client("cognito-idp").describe_user_pool_client(
-            UserPoolId=self._known["UserPoolId"], ClientId=self._known["ClientId"]
-        )["UserPoolClient"]
+        cognito = place.client("cognito-idp")
+        shop = {"UserPoolId": self._known["UserPoolId"], "ClientId": self._known["ClientId"]}
+        if not place.is_local and len(cognito.list_user_pool_client_secrets(**shop)["ClientSecrets"]) > 1:
+            say("  the client has two secrets: the one in Secrets Manager stays")
+            return
+        client = cognito.describe_user_pool_client(**shop)["UserPoolClient"]
         _keep(place, self._known["SignInSecretArn"], {"COGNITO_CLIENT_SECRET": client["ClientSecret"]})
 
 
 def undeploy(place: Place) -> list[str]:
     """Remove everything but the data, as far as it is there; return what is left.
 
-    Last made, first removed: nobody asks for a function that is gone.
+    Last made, first removed: nobody asks for a function that is gone. Raises ``DeploymentError``,
+    having removed nothing, while the pipeline deploys this stage.
     """
-    for name in ("site", "edge", "firewall"):
-        region = EDGE_REGION if name == "firewall" else ""
+    _refuse_while_the_pipeline_holds_on(place)
+    for name in ("site", "edge", "firewall", "certificate"):
         with _step(f"Removing {place.stack(name)}"):
-            if not Stacks(place, region).delete(place.stack(name)):
+            if not around(place, name).delete(place.stack(name)):
                 say("  it is not there")
     with _step("Removing the functions and their API"):
         if bucket := Stacks(place).outputs(place.stack("data")).get("PackagesBucket"):
@@ -214,6 +236,23 @@ def undeploy(place: Place) -> list[str]:
         if not Stacks(place).delete(place.stack("roles")):
             say("  it is not there")
     return [place.stack(name) for name in KEPT if Stacks(place).status(place.stack(name))]
+
+
+def _refuse_while_the_pipeline_holds_on(place: Place) -> None:
+    """Raise ``DeploymentError`` where the deployment's role has a policy that its own stack did not give it.
+
+    IAM would not delete the role, and the stack would be left half-removed, with the site's gone already.
+    """
+    iam = place.client("iam")
+    try:
+        lent = iam.list_role_policies(RoleName=f"{place.prefix}-deployment")["PolicyNames"]
+    except iam.exceptions.NoSuchEntityException:
+        return
+    if lent:
+        raise DeploymentError(
+            f"The pipeline deploys {place.stage}, and holds on to its role (policy {', '.join(lent)}): remove the stack"
+            " bookstore-pipeline first, as docs/operations.md says under “Closing the shop”. Nothing was removed."
+        )
 
 
 def local_origin(place: Place, domain: str) -> str:

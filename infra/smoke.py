@@ -3,9 +3,12 @@
 import http.client
 import re
 import secrets
+import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,16 +35,31 @@ class Answer:
     text: str
 
 
-def get(url: str) -> Answer:
-    """Ask for an address, following nothing.
+class Through(http.client.HTTPSConnection):
+    """Asks one host at the address of another, as a resolver does that knows a domain already."""
+
+    def __init__(self, host: str, port: int | None, *, entrance: str) -> None:
+        super().__init__(host, port, timeout=SECONDS)
+        self._entrance = entrance
+
+    def connect(self) -> None:
+        """Reach the other address, and let it show the certificate of the host."""
+        line = socket.create_connection((self._entrance, self.port), self.timeout)
+        self.sock = ssl.create_default_context().wrap_socket(line, server_hostname=self.host)
+
+
+def get(url: str, *, entrance: str = "") -> Answer:
+    """Ask for an address, following nothing; at ``entrance``, another host's, where one is named.
 
     Names under localhost are looked up here: not every machine's resolver knows that they are
     its own.
     """
     parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     host = "127.0.0.1" if is_loopback(url) else (parts.hostname or "")
-    line = kind(host, parts.port, timeout=SECONDS)
+    if parts.scheme != "https":
+        line = http.client.HTTPConnection(host, parts.port, timeout=SECONDS)
+    else:
+        line = Through(host, parts.port, entrance=entrance or host)
     try:
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
         line.request("GET", path, headers={"Host": parts.netloc, "User-Agent": "bookstore-smoke-test"})
@@ -59,13 +77,13 @@ def check(place: Place, outputs: Mapping[str, str]) -> None:
 
     Every address is one that CloudFront cannot have kept.
     """
-    origin = outputs["Origin"]
+    origin, ask = outputs["Origin"], _asking(place, outputs)
     checks: dict[str, Callable[[], None]] = {
-        "the function answers": lambda: _alive(origin),
-        "pages, search and style sheets": lambda: _pages(origin),
-        "the database": lambda: _database(origin),
-        "what is private stays private": lambda: _private(origin),
-        "sign-in": lambda: _sign_in(origin, outputs),
+        "the function answers": lambda: _alive(origin, ask),
+        "pages, search and style sheets": lambda: _pages(origin, ask),
+        "the database": lambda: _database(origin, ask),
+        "what is private stays private": lambda: _private(origin, ask),
+        "sign-in": lambda: _sign_in(origin, ask, outputs),
         "nobody passes CloudFront by": lambda: _only_through_cloudfront(place),
     }
     for what, look in checks.items():
@@ -73,9 +91,17 @@ def check(place: Place, outputs: Mapping[str, str]) -> None:
         say(f"  {what}: good")
 
 
-def wait_until_alive(origin: str) -> None:
+def wait_until_alive(place: Place, outputs: Mapping[str, str]) -> None:
     """Wait for the web function; raise ``SmokeError`` when it does not come."""
-    _patiently(lambda: _alive(origin))
+    _patiently(lambda: _alive(outputs["Origin"], _asking(place, outputs)))
+
+
+type Ask = Callable[[str], Answer]
+
+
+def _asking(place: Place, outputs: Mapping[str, str]) -> Ask:
+    """Return what asks CloudFront itself, whose name leads there before the shop's own domain does."""
+    return partial(get, entrance="" if place.is_local else outputs["DistributionDomain"])
 
 
 def _patiently(look: Callable[[], None]) -> None:
@@ -94,40 +120,40 @@ def _expect(answer: Answer, status: int, url: str) -> None:
         raise SmokeError(f"{url} answers {answer.status} instead of {status}.")
 
 
-def _alive(origin: str) -> None:
-    _expect(get(f"{origin}/healthz"), HTTPStatus.OK, f"{origin}/healthz")
+def _alive(origin: str, ask: Ask) -> None:
+    _expect(ask(f"{origin}/healthz"), HTTPStatus.OK, f"{origin}/healthz")
 
 
-def _pages(origin: str) -> None:
+def _pages(origin: str, ask: Ask) -> None:
     url = f"{origin}/search/?q={secrets.token_hex(6)}"
-    page = get(url)
+    page = ask(url)
     _expect(page, HTTPStatus.OK, url)
     sheets = _STYLESHEET.findall(page.text)
     if not sheets:
         raise SmokeError(f"{url} names no style sheet.")
     for sheet in sheets:
-        style = get(sheet)
+        style = ask(sheet)
         _expect(style, HTTPStatus.OK, sheet)
         if "immutable" not in style.headers.get("cache-control", ""):
             raise SmokeError(f"{sheet} may not be kept for ever; its name says that it may.")
 
 
-def _database(origin: str) -> None:
+def _database(origin: str, ask: Ask) -> None:
     url = f"{origin}/books/{secrets.token_hex(6)}/"
-    _expect(get(url), HTTPStatus.NOT_FOUND, url)
+    _expect(ask(url), HTTPStatus.NOT_FOUND, url)
 
 
-def _private(origin: str) -> None:
+def _private(origin: str, ask: Ask) -> None:
     url = f"{origin}/visitor/"
-    answer = get(url)
+    answer = ask(url)
     _expect(answer, HTTPStatus.OK, url)
     if "no-store" not in answer.headers.get("cache-control", ""):
         raise SmokeError(f"{url} may be kept by others, and shows who is signed in.")
 
 
-def _sign_in(origin: str, outputs: Mapping[str, str]) -> None:
+def _sign_in(origin: str, ask: Ask, outputs: Mapping[str, str]) -> None:
     url = f"{origin}/oidc/authenticate/"
-    answer = get(url)
+    answer = ask(url)
     _expect(answer, HTTPStatus.FOUND, url)
     leads_to = urlsplit(answer.headers.get("location", ""))
     asked = parse_qs(leads_to.query)

@@ -1,7 +1,7 @@
 """CloudFormation stacks: made, changed and removed, and mended when an earlier run left one half-made."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 
 from infra import templates
 from infra.errors import DeploymentError
-from infra.place import Place, say
+from infra.place import EDGE_REGION, Place, say
 
+IN_THE_EDGE_REGION = ("certificate", "firewall")
 CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 # Nothing was ever served from a stack in one of these: it is deleted and made anew.
 STILLBORN = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS", "DELETE_FAILED"}
@@ -219,6 +220,19 @@ class Stacks:
         ]
         cause = failures[-1] if failures else "something failed that CloudFormation's console tells of."
         return cause if cause.endswith(".") else f"{cause}."
+
+
+def around(place: Place, name: str) -> Stacks:
+    """Return the stacks of the region in which one of them stands, by its template's name."""
+    return Stacks(place, EDGE_REGION if name in IN_THE_EDGE_REGION else "")
+
+
+def remembered(place: Place, names: Iterable[str]) -> dict[str, str]:
+    """Return what stacks were last made with, all together; nothing for those that are not there."""
+    told: dict[str, str] = {}
+    for name in names:
+        told |= around(place, name).parameters(place.stack(name))
+    return told
 
 
 def fill(template: str, values: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:

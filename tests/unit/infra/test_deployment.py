@@ -22,6 +22,7 @@ from infra import (
     people,
     place,
     sizes,
+    smoke,
     stacks,
     static_files,
     tables,
@@ -173,7 +174,7 @@ def test_a_parameter_comes_from_what_is_known_or_stays_or_is_asked_for() -> None
 
 def test_each_stack_gets_what_it_asks_for_from_those_before_it() -> None:
     """Outputs and parameters meet by their names alone."""
-    known = {"Stage"}
+    known = {"Stage", "DomainName", "HostedZoneId"}  # the latter two where there is a certificate to make
     for name in checks.ALL_STACKS:
         for parameter, told in templates.parameters(name).items():
             assert "Default" in told or parameter in known, f"{name} asks for {parameter}"
@@ -244,11 +245,139 @@ def test_without_a_region_nothing_begins(
     [
         ({"DomianName": "x"}, "SET names DomianName, which nothing takes"),
         ({"NatGateways": "3"}, "NatGateways is one of 0, 1, 2, and '3' is not"),
+        ({"RedisReplicas": "6"}, "RedisReplicas is from 0 to 5, and '6' is not"),
+        ({"RedisReplicas": "one"}, "RedisReplicas is from 0 to 5, and 'one' is not"),
+        ({"MonthlyBudget": "-1"}, "MonthlyBudget is a number of 0 or more, and '-1' is not"),
+        (
+            {"RedisNodeType": "t4g.micro"},
+            "RedisNodeType is a node type of ElastiCache, .* and 't4g.micro' is not",
+        ),
+        ({"AlarmEmail": "me"}, "AlarmEmail is empty or an e-mail address, and 'me' is not"),
+        ({"DomainName": "https://books.example"}, "DomainName is empty or a host name"),
     ],
 )
 def test_a_slip_of_the_pen_in_a_parameter_is_told(chosen: dict[str, str], told: str) -> None:
     with pytest.raises(DeploymentError, match=told):
         checks.check_names_of_parameters(chosen)
+
+
+def test_what_is_right_is_taken() -> None:
+    checks.check_names_of_parameters(
+        {
+            "DomainName": "www.books.example",
+            "HostedZoneId": "Z0123ABC",
+            "RedisReplicas": "0",
+            "LOG_LEVEL": "INFO",
+        }
+    )
+
+
+@pytest.mark.parametrize(("stage", "name"), [("dev", "Firewall"), ("production", "RedisReplicas")])
+def test_a_size_that_stages_toml_names_is_changed_there(stage: str, name: str) -> None:
+    """Given once by hand, it would go with the next deployment."""
+    sized = sizes.of_stage(stage)
+    checks.check_sizes(stage, {"SearchVolumeGiB": "20", name: sized[name]})
+    other = {"Firewall": "true", "RedisReplicas": "2"}[name]
+    with pytest.raises(
+        DeploymentError, match=rf"{name} is .* for {stage} in infra/stages\.toml.* write {other} there"
+    ):
+        checks.check_sizes(stage, {name: other})
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"DomainName": "books.example"}, "A DomainName needs a CertificateArn"),
+        ({"DomainName": "books.example", "HostedZoneId": "Z1"}, ""),
+        ({"DomainName": "books.example", "CertificateArn": "arn:1"}, ""),
+        ({"MailIdentityArn": "arn:1"}, "A MailIdentityArn needs a MailFrom"),
+        ({"MailIdentityArn": "arn:1", "MailFrom": "shop@books.example"}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_a_rule_of_a_template_would_refuse_is_told_first(values: dict[str, str], told: str) -> None:
+    said = checks.rules_broken(values)
+    assert "".join(said).startswith(told)
+    assert bool(said) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "before", "made"),
+    [
+        ({"DomainName": "books.example", "HostedZoneId": "Z1"}, {}, ["certificate"]),
+        ({}, {"DomainName": "books.example", "HostedZoneId": "Z1"}, ["certificate"]),
+        ({"DomainName": "books.example", "HostedZoneId": "Z1", "CertificateArn": "arn:1"}, {}, []),
+        ({"HostedZoneId": "Z1"}, {"DomainName": "books.example", "CertificateArn": "arn:1"}, []),
+        ({}, {}, []),
+    ],
+)
+def test_a_domain_in_a_zone_of_ours_gets_its_certificate_also_without_a_firewall(
+    there: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: dict[str, str],
+    before: dict[str, str],
+    made: list[str],
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(deployment, "remembered", lambda _place, _names: before)
+    monkeypatch.setattr(stacks.Stacks, "status", lambda _self, _name: "")
+    monkeypatch.setattr(deployment.Deployment, "_deploy", lambda _self, name, _more=None: done.append(name))
+    deployment.Deployment(there, chosen)._from_the_edge_region()
+    assert done == made
+
+
+def test_who_keeps_a_zone_elsewhere_is_told_where_the_domain_has_to_lead(
+    there: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edge = {"DomainName": "www.books.example", "HostedZoneId": ""}
+    monkeypatch.setattr(stacks.Stacks, "parameters", lambda _self, _name: edge)
+    running = deployment.Deployment(there, {})
+    running._known["DistributionDomain"] = "d1.cloudfront.net"
+    running._tell_where_the_domain_has_to_lead()
+    assert "www.books.example has to be a CNAME of d1.cloudfront.net" in capsys.readouterr().out
+    edge["HostedZoneId"] = "Z1"
+    running._tell_where_the_domain_has_to_lead()
+    assert not capsys.readouterr().out
+
+
+def test_the_look_from_outside_needs_no_domain_that_leads_there_yet(
+    there: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    class Line:
+        def wrap_socket(self, _line: object, server_hostname: str) -> None:
+            asked.append(server_hostname)
+            raise OSError
+
+    def reach(address: tuple[str, int], _timeout: float) -> None:
+        asked.append(address)
+
+    monkeypatch.setattr(smoke.socket, "create_connection", reach)
+    monkeypatch.setattr(smoke.ssl, "create_default_context", Line)
+    monkeypatch.setattr(smoke, "PATIENCE", -1)
+    outputs = {"Origin": "https://www.books.example", "DistributionDomain": "d1.cloudfront.net"}
+    with pytest.raises(DeploymentError, match=r"www\.books\.example/healthz does not answer"):
+        smoke.wait_until_alive(there, outputs)
+    assert asked == [("d1.cloudfront.net", 443), "www.books.example"]
+
+
+def test_without_an_identity_at_ses_no_letter_is_tried(there: Place) -> None:
+    def backend(chosen: dict[str, str]) -> str:
+        return functions.environment(there, "projector", OUTPUTS, chosen)["MAIL_BACKEND"]
+
+    assert backend({}).endswith(".dummy.EmailBackend")
+    assert backend({"MailIdentityArn": "arn:1", "MailFrom": "shop@books.example"}) == "django_ses.SESBackend"
+
+
+def test_the_price_told_is_that_of_the_sizes_that_stay(there: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {"SearchVolumeGiB": "100", "NatGateways": "1"}
+    monkeypatch.setattr(checks, "remembered", lambda _place, _names: before)
+    values = checks.values_of(there, {"NatGateways": "2"})
+    assert values["NatGateways"] == "2"
+    assert costs.total(costs.idle("staging", values)) == pytest.approx(
+        costs.total(costs.idle("staging", {"SearchVolumeGiB": "100", "NatGateways": "2"}))
+    )
 
 
 def test_a_service_that_the_region_lacks_is_named(there: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,6 +520,35 @@ def test_a_table_that_is_gone_is_told_with_where_to_read_on(
     answers("dynamodb", ("describe_table", "ResourceNotFoundException: none"))
     with pytest.raises(DeploymentError, match=r"bookstore-staging-Orders is gone: bring it back first"):
         tables.give_back(there)
+
+
+def test_a_stage_that_the_pipeline_deploys_is_not_half_removed(there: Place, answers: Any) -> None:
+    answers("iam", ("list_role_policies", {"PolicyNames": ["pipeline"]}))
+    with pytest.raises(
+        DeploymentError, match=r"remove the stack bookstore-pipeline first.* Nothing was removed\."
+    ):
+        deployment.undeploy(there)
+
+
+def test_without_a_pipeline_or_a_role_there_is_nothing_in_the_way(there: Place, answers: Any) -> None:
+    answers(
+        "iam",
+        ("list_role_policies", {"PolicyNames": []}),
+        ("list_role_policies", "NoSuchEntity: the second time"),
+    )
+    deployment._refuse_while_the_pipeline_holds_on(there)
+    deployment._refuse_while_the_pipeline_holds_on(there)
+
+
+def test_while_a_client_has_two_secrets_the_one_that_somebody_put_there_stays(
+    there: Place, answers: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = deployment.Deployment(there, {})
+    running._known |= {"UserPoolId": "eu-west-2_Example01", "ClientId": "client"}
+    answers("secretsmanager")  # is not asked
+    answers("cognito-idp", ("list_user_pool_client_secrets", {"ClientSecrets": [{}, {}]}))
+    running._copy_client_secret()
+    assert "two secrets" in capsys.readouterr().out
 
 
 def policy(*statements: dict[str, Any]) -> dict[str, Any]:
@@ -570,7 +728,8 @@ def shop(there: Place, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path
     def known(self: Any, *_asked: object, **_named: object) -> None:
         self._known |= OUTPUTS | {"StaticBucket": "static", "PackagesBucket": "packages"}
 
-    for name in ("_deploy", "_allow_search", "_firewall", "_edge", "_copy_client_secret"):
+    around = ("_from_the_edge_region", "_edge", "_tell_where_the_domain_has_to_lead", "_copy_client_secret")
+    for name in ("_deploy", "_allow_search", *around):
         monkeypatch.setattr(deployment.Deployment, name, known)
     monkeypatch.setattr(deployment.Deployment, "_switch", switch)
     monkeypatch.setattr(

@@ -6,7 +6,7 @@ from pathlib import Path
 from infra import templates
 
 ROOT = Path(__file__).resolve().parents[3]
-STACKS = ("data", "sign-in", "roles", "site", "edge", "firewall", "pipeline")
+STACKS = ("data", "sign-in", "roles", "site", "edge", "firewall", "certificate", "pipeline")
 NO_RESOURCES = {"Shopper", "Staff", "Tables"}
 MADE_BY_ZAPPA = {"Api", "Web", "Projector", "Tasks"}
 DRAWN = {

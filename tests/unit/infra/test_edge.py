@@ -158,11 +158,26 @@ def test_the_shops_own_error_pages_reach_the_reader() -> None:
 def test_only_this_distribution_reads_the_buckets_and_only_their_public_part() -> None:
     for name, folder in {"Static": "static", "Covers": "covers"}.items():
         document = templates.resources("edge")[f"{name}BucketPolicy"]["Properties"]["PolicyDocument"]
-        (allowed,) = [each for each in document["Statement"] if each["Effect"] == "Allow"]
-        assert allowed["Principal"] == {"Service": "cloudfront.amazonaws.com"}
-        assert allowed["Action"] == "s3:GetObject"
-        assert allowed["Resource"]["Fn::Sub"].endswith(f"${{{name}Bucket}}/{folder}/*")
-        assert "${Distribution}" in str(allowed["Condition"])
+        allowed = {each["Action"]: each for each in document["Statement"] if each["Effect"] == "Allow"}
+        assert allowed.keys() == {"s3:GetObject", "s3:ListBucket"}
+        for each in allowed.values():
+            assert each["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+            assert "${Distribution}" in str(each["Condition"])
+        assert allowed["s3:GetObject"]["Resource"]["Fn::Sub"].endswith(f"${{{name}Bucket}}/{folder}/*")
+
+
+def test_a_file_that_is_missing_is_missing_and_not_forbidden() -> None:
+    """To whoever may not list a bucket S3 answers 403; the list itself stands where no path leads."""
+    for name in ("Static", "Covers"):
+        document = templates.resources("edge")[f"{name}BucketPolicy"]["Properties"]["PolicyDocument"]
+        (told,) = [each for each in document["Statement"] if each["Action"] == "s3:ListBucket"]
+        assert told["Resource"]["Fn::Sub"].endswith(f":::${{{name}Bucket}}")
+    buckets = {"static", "covers"}
+    for each in BEHAVIORS:
+        if each["TargetOriginId"] in buckets:
+            assert re.fullmatch(r"/\w+/\*", each["PathPattern"])
+            assert "OriginRequestPolicyId" not in each  # no query reaches S3, so no list is asked for
+    assert all(not origin.get("OriginPath") for origin in DISTRIBUTION["Origins"] if origin["Id"] in buckets)
 
 
 def test_the_api_gets_the_secret_header_from_secrets_manager() -> None:
