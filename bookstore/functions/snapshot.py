@@ -40,7 +40,7 @@ def prepare() -> None:
 
 def storefront() -> list[str]:
     """Return the names of the storefront's templates; what they include comes with them at the first page."""
-    (folder,) = settings.TEMPLATES[0]["DIRS"]
+    folder = settings.BASE_DIR / "templates"
     return sorted(file.relative_to(folder).as_posix() for page in PAGES for file in folder.glob(page))
 
 
