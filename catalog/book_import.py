@@ -18,6 +18,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from django.conf import settings
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from bookstore import aws
@@ -202,7 +203,7 @@ def _as_json(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return audit.written(value)[:SHOWN_CHARACTERS]
+    return Truncator(audit.written(value)).chars(SHOWN_CHARACTERS)
 
 
 def _with_isbns_of_their_own(rows: Sequence[Row]) -> Iterator[Row]:

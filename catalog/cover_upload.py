@@ -20,9 +20,11 @@ from bookstore.tasks import calls, services
 COMMAND = "make_cover"
 FOLDER = "uploads/covers"
 FORM_SECONDS = 30 * 60  # the rest after which staff sign in again anyway
-# S3 refuses what is longer with a page of XML. A file that merely is too long for a cover is
+MEGABYTE = 1_000_000
+MOST_BYTES = 8 * MEGABYTE  # of a file that may become a cover
+# S3 refuses what is longer than this with a page of XML. A file that merely is too long for a cover is
 # let in, to be refused in words.
-MOST_BYTES_SENT = 64_000_000
+MOST_BYTES_SENT = 64 * MEGABYTE
 MOST_KEY_BYTES = 1024  # S3's own limit
 
 

@@ -14,12 +14,11 @@ from django.utils.translation import gettext as _
 from PIL import Image, ImageCms, ImageOps
 
 from catalog.cover_names import WIDTHS, widths_below
+from catalog.cover_upload import MEGABYTE, MOST_BYTES
 from catalog.errors import PictureRefusedError
 
 log = logging.getLogger(__name__)
 
-MEGABYTE = 1_000_000
-MOST_BYTES = 8 * MEGABYTE
 MOST_POINTS = 40_000_000  # decoded, 4 bytes each: 160 MB of the function's 1,769
 LEAST_POINTS = 200  # on either side
 MOST_OBLONG = 3  # times as long as wide, or as wide as long

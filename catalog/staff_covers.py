@@ -38,9 +38,6 @@ class CoverPages(FacadeAdmin):
             _("See it large, or change it"),
         )
 
-    class Media:
-        css = {"all": ["css/staff.css"]}
-
     def get_urls(self) -> Any:
         """Put the pages of a book's cover before Django's own."""
         view = self.admin_site.admin_view
@@ -149,6 +146,8 @@ class CoverPages(FacadeAdmin):
             "cover_address": address_of(book),
             "has_picture": bool(book.cover) and not cover_names.is_drawn(book.cover),
             "cover_page": self._cover_page(book.pk),
+            "most_bytes": cover_upload.MOST_BYTES,
+            "most_megabytes": cover_upload.MOST_BYTES // cover_upload.MEGABYTE,
             **more,
         }
         return TemplateResponse(request, f"admin/catalog/book/{template}", context)

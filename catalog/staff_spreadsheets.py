@@ -85,6 +85,7 @@ class SpreadsheetPages(FacadeAdmin):
             problem=problem,
             columns=spreadsheet.COLUMNS,
             most_rows=spreadsheet.MOST_ROWS,
+            most_bytes=spreadsheet.MOST_BYTES,
             most_megabytes=spreadsheet.MOST_BYTES // 1_000_000,
         )
 

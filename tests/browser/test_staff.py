@@ -105,7 +105,10 @@ def test_a_new_book_gets_the_cover_that_was_sent(visit: Callable[..., Page], tmp
     page.locator("#id_price").fill("9.50")
     page.locator("input[name=_continue]").click()
     page.locator(".cover-link").click()
-    page.locator("#file").set_input_files(picture)
+    field = page.locator("#file")
+    field.set_input_files({"name": "huge.jpg", "mimeType": "image/jpeg", "buffer": bytes(9_000_000)})
+    assert field.evaluate("field => field.validationMessage") == "This file is larger than a cover may be."
+    field.set_input_files(picture)
     page.get_by_role("button", name="Send the picture").press("Enter")
     expect(page.locator("#cover-state")).to_contain_text("The new cover is in the shop", timeout=30_000)
     page.get_by_role("link", name="See the book’s page").click()

@@ -244,6 +244,12 @@ def test_a_file_that_cannot_be_read_is_refused_with_a_sentence(
     assert b"<script>&" not in response.content
 
 
+def test_a_file_without_the_columns_that_a_new_book_needs_says_which(owner: Client) -> None:
+    page = text(owner.get(planned(owner, "number,price\nn-1,5\n")))
+    assert "title: A book needs a title. category: A book stands in one category." in page
+    assert "There is nothing to do." in page
+
+
 def test_a_large_import_is_looked_at_a_hundred_books_at_a_time(owner: Client, wire: Any) -> None:
     factories.category()
     owner.get(IMPORT)
