@@ -117,7 +117,8 @@ class Orders(Source):
     def field_of(self, item: Any, field: Any) -> Any:
         """Return a field's value; those of the address stand in it."""
         if field.attname in ADDRESS:
-            return getattr(item.address, field.attname)
+            # An index of an older version has no address.
+            return getattr(item.address, field.attname) if item.address else ""
         return super().field_of(item, field)
 
     def update(

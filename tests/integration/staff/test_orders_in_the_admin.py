@@ -10,7 +10,7 @@ from django.test import Client
 
 from bookstore.dynamodb.admin.models import LogItem
 from orders import fulfilment
-from orders.models import Address
+from orders.models import Address, Order
 from orders.search import ORDERS as INDEX
 from orders.states import Status
 from tests import factories
@@ -140,6 +140,22 @@ def test_an_order_goes_from_placed_to_delivered_each_step_logged_with_it(clerk: 
     assert logged(order) == [("clerk@example.com", told) for told in ("Packed.", "Shipped.", "Delivered.")]
     assert "Shipped." in text(clerk.get(of(order).replace("/change/", "/history/")))
     assert 'name="name"' not in text(clerk.get(of(order)))  # nobody sends it elsewhere any more
+
+
+def test_an_order_of_an_older_version_is_shown_and_goes_on(clerk: Client) -> None:
+    order = put()
+    newer = (Order.refunds, Order.refunded, Order.notes, Order.mailed, Order.email)
+    order.update([each.remove() for each in newer])
+    Order._get_connection().connection.client.update_item(  # as the history's steps were
+        TableName=Order.Meta.table_name,
+        Key={"customerId": {"S": "c-1"}, "orderId": {"S": order.order_id}},
+        UpdateExpression="REMOVE history[0].version, history[1].version, books[0].credited, books[1].credited",
+    )
+    assert "Awaiting payment" in text(clerk.get(of(order)))
+    assert numbers(text(clerk.get(ORDERS))) == [order.number]
+    assert "is packed" in said(text(use(clerk, order, "pack")))
+    assert "The note is kept" in said(text(use(clerk, order, "note", text="Rang.", to_customer="no")))
+    assert "can no longer be written to" in text(use(clerk, order, "note", text="Rang.", to_customer="yes"))
 
 
 def test_of_two_clerks_the_second_is_told_what_the_first_did(clerk: Client, other: Client) -> None:
