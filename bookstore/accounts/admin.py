@@ -269,4 +269,5 @@ def _staff(request: HttpRequest) -> User:
 
 def _section(section: selectors.Section) -> SafeString:
     lines = ((format_html('<a href="{}">{}</a>', url, text) if url else text,) for text, url in section.lines)
-    return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", lines))
+    listed = format_html_join("", "<li>{}</li>", lines)
+    return format_html('<ul aria-label="{}">{}</ul>', section.title, listed)
