@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from bookstore import aws
 from bookstore.dynamodb.admin import audit
 from bookstore.dynamodb.admin.models import ADDED, CHANGED
+from bookstore.dynamodb.tables import Beside
 from bookstore.pieces import Until, never
 from bookstore.tasks import calls
 from catalog import selectors, services, sitemap
@@ -32,6 +33,7 @@ from catalog.drafts import FACTS, BookFacts, changed_facts, check_book_id, check
 from catalog.errors import BadBookError, BookChangedError, BookExistsError, BookNotFoundError, CatalogError
 from catalog.models import Book
 from catalog.spreadsheet import HEADINGS, PEOPLE, Said, Unreadable, read
+from catalog.staff.fields import logged_changes
 
 COMMAND = "apply_books"
 FOLDER = "uploads/imports"
@@ -299,26 +301,31 @@ def apply(
 
 
 def _carry_out(row: Row, name: str, *, by: audit.Person, at: datetime) -> None:
-    item = audit.entry_of(
-        label="catalog.book",
-        key=row.book_id,
-        shown=row.title,
-        user=by,
-        kind=ADDED if row.kind == NEW else CHANGED,
-        message=_("Imported from %(name)s, line %(line)d.") % {"name": name, "line": row.line},
-        changes=row.changes if row.kind == CHANGES else (),
-        at=at,
-    )
-    beside = partial(audit.record, item=item)
+    def beside(changes: Iterable[audit.Change] = ()) -> Beside:
+        item = audit.entry_of(
+            label="catalog.book",
+            key=row.book_id,
+            shown=row.title,
+            user=by,
+            kind=ADDED if row.kind == NEW else CHANGED,
+            message=_("Imported from %(name)s, line %(line)d.") % {"name": name, "line": row.line},
+            changes=changes,
+            at=at,
+        )
+        return partial(audit.record, item=item)
+
     try:
         if row.kind == NEW:
-            services.add_book(book_id=row.book_id, at=at, beside=beside, **row.said)
+            services.add_book(book_id=row.book_id, at=at, beside=beside(), **row.said)
         else:
+            # The plan shows the beginnings of values; the log holds the whole of them.
+            before: BookFacts = facts_of(selectors.get_book(row.book_id, withdrawn=True))
+            after = changed_facts(before, **row.said)
             services.revise_book(
                 book_id=row.book_id,
                 version=row.version,
                 at=at,
-                beside=beside,
+                beside=beside(logged_changes(before, after, labels=HEADINGS)),
                 **row.said,
             )
     except (BookExistsError, BookChangedError):

@@ -27,7 +27,7 @@ from catalog.errors import AuthorNotFoundError, BadBookError
 from catalog.models import Book as BookItem
 from catalog.models import Contribution
 from catalog.staff import pages
-from catalog.staff.fields import PEOPLE
+from catalog.staff.fields import PEOPLE, logged_changes
 
 SLUG_CHARACTERS = 100  # no author's is as long; DynamoDB refuses keys of 2 KB as a mistake
 
@@ -160,17 +160,8 @@ class AuthorAdmin(FacadeAdmin):
         name = form.cleaned_data["name"]
 
         def beside(book: BookItem, after: BookFacts) -> Beside:
-            before = facts_of(book)
-            changes = [
-                (
-                    str(people).capitalize(),
-                    "\n".join(getattr(before, people)),
-                    "\n".join(getattr(after, people)),
-                    people,
-                )
-                for people in PEOPLE
-                if getattr(before, people) != getattr(after, people)
-            ]
+            labels = {people: people.capitalize() for people in PEOPLE}
+            changes = logged_changes(facts_of(book), after, labels=labels)
             return pages.logged_book(request, book, changes)
 
         try:

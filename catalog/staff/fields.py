@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from catalog.drafts import PEOPLE
+from catalog.drafts import FACTS, PEOPLE, BookFacts
 
 SAID = (
     *("name", *PEOPLE, "category", "price", "description", "isbn13", "language", "publisher"),
@@ -17,6 +17,26 @@ def people_of(item: Any, field: str) -> str:
     return "\n".join(each.name for each in item.contributors if each.role == role)
 
 
+def logged_changes(
+    before: BookFacts, after: BookFacts, *, labels: Mapping[str, str]
+) -> list[tuple[str, Any, Any, str]]:
+    """Return what differs between two versions of a book as the log holds it, so that a history leads back.
+
+    ``labels`` are what the reader calls the fields.
+    """
+    return [
+        (labels[name], _in_the_log(getattr(before, name)), _in_the_log(getattr(after, name)), name)
+        for name in FACTS
+        if getattr(before, name) != getattr(after, name)
+    ]
+
+
+def _in_the_log(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return "\n".join(value)
+    return f"{value:g}" if isinstance(value, float) else value  # as DynamoDB's whole numbers come
+
+
 def said(values: Mapping[str, Any]) -> Any:
     """Return a form's values as the services take them."""
     told = {name: "" if value is None and name == "description" else value for name, value in values.items()}
@@ -27,4 +47,4 @@ def said(values: Mapping[str, Any]) -> Any:
     }
 
 
-__all__ = ["PEOPLE", "SAID", "people_of", "said"]
+__all__ = ["PEOPLE", "SAID", "logged_changes", "people_of", "said"]

@@ -4,6 +4,7 @@ import csv
 import html
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -21,6 +22,13 @@ from tests import factories
 
 BOOKS = "/admin/catalog/book/"
 IMPORT = f"{BOOKS}import/"
+LOGGED = {
+    "at": datetime(2000, 1, 1, tzinfo=UTC),
+    "day": "2000-01-01",
+    "user_id": "o-1",
+    "user_name": "owner@example.com",
+    "kind": "changed",
+}
 
 
 def text(response: Any) -> str:
@@ -112,6 +120,32 @@ def test_what_is_shown_is_done_once_and_what_changed_meanwhile_is_left_alone(
     ]
     listed = {each.slug: int(each.count) for each in Category.query(Category.PARTITION)}
     assert listed == {"fiction": 2, "plays": 3}
+
+
+def test_what_an_import_changed_can_be_taken_back_whole(owner: Client, asked: Any) -> None:
+    factories.category()
+    people = ("Jane Austen", "A. N. Other; Esq.")
+    told = "One, two. " * 300 + "three.\n\nFour."
+    factories.book("Emma", book_id="b-1", authors=people, description=told, pages=320, location="A 1")
+    here = planned(
+        owner, "number;title;authors;category;price;description;pages;shelf\nb-1;EMMA;Austen;fiction;9;;1;\n"
+    )
+    LogItem("catalog.book#b-1", "2000", **LOGGED).save()  # something before that, whose version is wanted
+    owner.post(here)
+    asked.answer()
+    assert (get_book("b-1").name, get_book("b-1").description) == ("EMMA", "")
+    page = owner.get(f"{BOOKS}b-1/history/2000/restore/")
+    assert "Jane Austen<br>A. N. Other; Esq." in page.content.decode()
+    owner.post(f"{BOOKS}b-1/history/2000/restore/", {"seen": "2"})
+    book = get_book("b-1")
+    assert (book.name, book.description, int(book.pages or 0), book.location) == (
+        "Emma",
+        told,
+        320,
+        "A 1",
+    )
+    assert tuple(each.name for each in book.contributors) == people
+    assert str(book.price) == "7.99"
 
 
 def test_a_file_that_nobody_touched_changes_nothing(owner: Client, asked: Any) -> None:
