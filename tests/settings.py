@@ -17,6 +17,8 @@ DYNAMODB_PORT = free_port()  # a proxy in front of DynamoDB
 COGNITO_PORT = free_port()  # a local AWS of its own, for the user pool (see integration/accounts)
 SEARCH_PORT = free_port()  # proxies as well: the stores themselves stand behind
 REDIS_PORT = free_port()
+# Of a core, what a pump that has nothing to do may use: a real store's answers take longer to read.
+IDLE_SHARE = 0.03 if REAL_ENGINES else 0.02
 PROVIDER_PORT = free_port()
 AWS = f"http://{LOOPBACK}:{AWS_PORT}"
 COGNITO = f"http://{LOOPBACK}:{COGNITO_PORT}"

@@ -2,11 +2,15 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import yaml
 
 from infra import templates
+from tests.engines import __main__ as program
+from tests.engines import stores as engines
 
 ROOT = Path(__file__).resolve().parents[3]
 RESOURCES = templates.resources("pipeline")
@@ -43,6 +47,27 @@ def test_builds_run_the_commands_of_the_readme() -> None:
     assert ".ci/run" in commands
     (verb,) = re.findall(r"make ([a-z-]+)", commands)
     assert re.search(rf"(?m)^{verb}:", (ROOT / "Makefile").read_text())
+
+
+def test_the_tests_run_the_search_engine_that_the_shop_has() -> None:
+    """Debian 12's Java is 17, with which the engines' tests would be those of OpenSearch 2."""
+    wanted = templates.parameters("data")["SearchEngineVersion"]["Default"]
+    assert wanted == f"OpenSearch_{engines.OPENSEARCH_3.removesuffix('.0.0')}"
+    for name in ("Test", "DeployStaging", "DeployProduction"):
+        assert RESOURCES[name]["Properties"]["Environment"]["Image"].endswith("/python:3.13-trixie")
+
+
+@pytest.mark.parametrize(("ci", "code"), [("true", 1), ("", 0)])
+def test_only_a_laptop_makes_do_with_an_older_engine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ci: str, code: int
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(engines, "missing", list)
+    monkeypatch.setattr(engines, "java", lambda: ("/usr/bin/java", 17))
+    monkeypatch.setattr(engines, "install", lambda: None)
+    monkeypatch.setattr(program.subprocess, "run", lambda *_asked, **_named: SimpleNamespace(returncode=0))
+    assert program.main() == code
+    assert "newest Java is 17, and that one wants 21" in capsys.readouterr().err
 
 
 def statements() -> list[dict[str, Any]]:
