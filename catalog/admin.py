@@ -36,10 +36,10 @@ from catalog.models import Book as BookItem
 from catalog.staff import history, pages, preview, prices, stock
 from catalog.staff.authors import AuthorAdmin as AuthorAdmin  # noqa: PLC0414 - registered by being imported
 from catalog.staff.categories import CategoryAdmin as CategoryAdmin  # noqa: PLC0414 - the same
+from catalog.staff.covers import CoverPages
 from catalog.staff.fields import PEOPLE, SAID, people_of, said
 from catalog.staff.reviews import ReviewAdmin as ReviewAdmin  # noqa: PLC0414 - the same
-from catalog.staff_covers import CoverPages
-from catalog.staff_spreadsheets import SpreadsheetPages
+from catalog.staff.spreadsheets import SpreadsheetPages
 
 YEARS_LISTED = 30  # of arrivals; what came before them is found by search and by category
 STANDINGS = [(LOW, _("low stock")), (SOLD_OUT, _("sold out")), (WITHDRAWN, _("not on sale"))]
