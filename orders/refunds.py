@@ -163,6 +163,57 @@ def return_order(
 # What the shop owes.
 
 
+def settle_otherwise(
+    *,
+    customer_id: str,
+    order_id: str,
+    by: str,
+    at: datetime,
+    reason: str,
+    seen: int | None = None,
+    beside: Beside = nothing_beside,
+) -> Order:
+    """Say that the money owed for a cancelled or returned order went back another way, such as by bank transfer.
+
+    Only for money that the provider has refused to give back: whatever else is owed ``release_unpaid``
+    gives back, and it would go twice. ``reason`` says how. The second time returns the order.
+
+    Raises ``BadStepError`` without a reason, ``OrderChangedError``, ``TooLateError`` for an order of which
+    no refund was refused, ``OrderNotFoundError``, ``OrderBusyError``, and ``PaymentUnavailableError`` while
+    the provider does not say how much was paid.
+    """
+    reason = check_reason(reason)
+    for _round in range(ROUNDS):
+        order = get_order(customer_id, order_id)
+        check_seen(order, seen, by=by)
+        if order.state is Status.REFUNDED:
+            return order
+        if not refusal_of(order) or order.pending_refunds:
+            raise too_late(order)
+        rest = payments.provider().payment_of(order_id).amount - order.refunded
+        refund = _refund(order, order.order_id, rest, by=by, reason=reason, at=at)
+        refund.state = REFUND_DONE
+        step = Step(
+            order,
+            Status.REFUNDED,
+            by=by,
+            reason=reason,
+            at=at,
+            refunds=[*order.refunds, refund],
+            refunded=order.refunded + rest,
+        )
+        if take_step(step, beside=beside):
+            return order
+    raise OrderBusyError(busy_sentence())
+
+
+def refusal_of(order: Order) -> str:
+    """Return the sentence with which the provider refused the money that is owed; empty where it did not."""
+    if order.state not in OWING or not order.queue_name:
+        return ""
+    return next((note.text for note in order.notes if note.note_id == _refused(order.order_id)), "")
+
+
 def settle_now(order: Order, *, at: datetime) -> Order:
     """Settle at once what is owed; what the provider does not do now is left in the queue, for later."""
     if order.state not in OWING or not order.queue_name:
@@ -307,7 +358,7 @@ def _with_refunds(order: Order, refunds: list[Refund], **values: object) -> Rewr
 
 def note_refusal(order: Order, refund_id: str, error: PaymentRefusedError, *, at: datetime) -> Order:
     """Leave staff a note, once, that the provider refused a refund while nobody was looking."""
-    note_id = f"refused-{refund_id}"
+    note_id = _refused(refund_id)
     for _round in range(ROUNDS):
         if any(note.note_id == note_id for note in order.notes):
             return order
@@ -319,6 +370,10 @@ def note_refusal(order: Order, refund_id: str, error: PaymentRefusedError, *, at
             return order
         order = get_order(order.customer_id, order.order_id)
     raise OrderBusyError(busy_sentence())
+
+
+def _refused(refund_id: str) -> str:
+    return f"refused-{refund_id}"
 
 
 def _draft(

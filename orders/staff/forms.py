@@ -44,6 +44,14 @@ class CancelForm(_Reasoned):
     """Why an order is cancelled."""
 
 
+class SettleForm(_Reasoned):
+    """How money went back that the provider refused."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = _("How")
+
+
 class _CopiesForm(_Reasoned):
     """Asks how many copies of each book that the order still holds."""
 

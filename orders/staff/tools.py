@@ -16,7 +16,7 @@ from orders import fulfilment, refunds, services
 from orders.errors import BadStepError, OrderChangedError, OrderError
 from orders.models import Order
 from orders.payments.base import PaymentError
-from orders.staff.forms import CancelForm, NoteForm, RefundForm, ReturnForm, ShipForm
+from orders.staff.forms import CancelForm, NoteForm, RefundForm, ReturnForm, SettleForm, ShipForm
 from orders.states import CANCELLABLE_BY_STAFF, SENT, Status
 
 
@@ -73,6 +73,11 @@ def _cancel(site: Any, request: HttpRequest, row: Any, form: CancelForm) -> str:
     beside = site.beside(request, row, _("Cancelled."), changes=[(_("Why"), "", reason)])
     with in_the_admins_words():
         order = services.cancel_order(**of(request, row), reason=reason, seen=form.seen, beside=beside)
+    if refusal := refunds.refusal_of(order):
+        return _("%(order)s is cancelled. %(refusal)s The money is still to be given back.") % {
+            "order": row,
+            "refusal": refusal,
+        }
     if order.queue_name:
         return _("%(order)s is cancelled. The money goes back as soon as the payment provider answers.") % {
             "order": row
@@ -119,12 +124,24 @@ def _return(site: Any, request: HttpRequest, row: Any, form: ReturnForm) -> str:
 
 def _money_said(order: Order, refund_id: str) -> str:
     """Say what became of the money that a form asked for, which of a whole order is the rest of it."""
+    if refusal := refunds.refusal_of(order):
+        return _("It is noted. %(refusal)s The money is still to be given back.") % {"refusal": refusal}
     if order.pending_refunds or (order.state is Status.RETURNED and order.queue_name):
         return _("It is noted. The money goes back as soon as the payment provider answers.")
     made = next((each for each in order.refunds if each.refund_id in (refund_id, order.order_id)), None)
     if made is None:
         return _("It is noted. There was no money left to give back.")
     return _("%(amount)s went back to the customer.") % {"amount": money(made.amount, order.currency)}
+
+
+def _settle(site: Any, request: HttpRequest, row: Any, form: SettleForm) -> str:
+    reason = form.cleaned_data["reason"]
+    beside = site.beside(
+        request, row, _("The money was given back another way."), changes=[(_("How"), "", reason)]
+    )
+    with in_the_admins_words():
+        refunds.settle_otherwise(**of(request, row), reason=reason, seen=form.seen, beside=beside)
+    return _("%(order)s is settled.") % {"order": row}
 
 
 def _note(site: Any, request: HttpRequest, row: Any, form: NoteForm) -> str:
@@ -184,6 +201,18 @@ TOOLS = (
         offered=lambda row: row.order.refundable > 0,
         explained=gettext_lazy(
             "Money goes back through the payment provider. Say which copies it is for, or how much."
+        ),
+    ),
+    Tool(
+        "settle",
+        gettext_lazy("Given back another way"),
+        "refund",
+        _settle,
+        form=SettleForm,
+        offered=lambda row: bool(refunds.refusal_of(row.order)),
+        explained=gettext_lazy(
+            "The payment provider refuses to give this money back. Say here that it went another way, "
+            "such as by bank transfer."
         ),
     ),
     Tool(

@@ -104,6 +104,25 @@ def test_a_refund_that_the_provider_refuses_leaves_the_order_as_it_was_and_says_
     assert (now(order).refunded, now(order).refunds, now(order).state) == (Decimal(0), [], Status.PLACED)
 
 
+def test_money_that_the_provider_refuses_for_a_cancelled_order_may_go_another_way(
+    clerk: Client, emma: Any, provider: Provider
+) -> None:
+    fill_cart(b_e=3)
+    order = reserve(total="23.97")
+    pay_at(provider, order, takes_nothing_back=True)
+    assert "Given back another way" not in text(clerk.get(of(place(order))))
+    page = text(use(clerk, order, "cancel", reason="Sold out."))
+    assert "takes nothing back. The money is still to be given back." in said(page)
+    assert "Given back another way" in page
+    page = text(use(clerk, order, "settle", reason="By bank transfer."))
+    assert "is settled" in said(page)
+    assert (now(order).state, now(order).queue_name) == (Status.REFUNDED, None)
+    assert logged(order) == [
+        ("clerk@example.com", "Cancelled."),
+        ("clerk@example.com", "The money was given back another way."),
+    ]
+
+
 def test_a_provider_that_does_not_answer_leaves_it_for_later_and_says_so(clerk: Client, emma: Any) -> None:
     fill_cart(b_e=3)
     order = place(reserve(total="23.97"))

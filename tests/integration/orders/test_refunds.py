@@ -15,7 +15,7 @@ from orders.fulfilment import pack_order
 from orders.models import Order
 from orders.payments.base import PaymentRefusedError, PaymentUnavailableError
 from orders.payments.demonstration import Demonstration
-from orders.refunds import refund_order, return_order
+from orders.refunds import refund_order, return_order, settle_otherwise
 from orders.services import Released, cancel_order, release_unpaid
 from orders.states import Status
 from tests import factories
@@ -310,6 +310,32 @@ def test_money_that_the_provider_refuses_for_a_cancelled_order_stays_owed_and_st
     with pytest.raises(PaymentRefusedError):
         refund_order(**asked(refusing, amount=Decimal("30.98")))
     assert facts(the_order()) == before
+
+
+def test_money_that_the_provider_refuses_may_go_another_way_once_and_no_other_money_may(provider, refusing):
+    otherwise = {name: asked(refusing)[name] for name in ("customer_id", "order_id", "by", "at")}
+    with pytest.raises(TooLateError):
+        settle_otherwise(**otherwise, reason="By transfer.")
+    cancel_order(customer_id="c-1", order_id=refusing.order_id, at=NOW)
+    seen = int(the_order().version)
+    for _twice in range(2):
+        order = settle_otherwise(**otherwise, reason="By transfer.", seen=seen)
+    with pytest.raises(OrderChangedError, match=f"by {ANNA}"):
+        settle_otherwise(**otherwise | {"by": BEN}, reason="By transfer.", seen=seen)
+    stored = the_order()
+    assert (order.version, stored.status, stored.queue_name) == (stored.version, "refunded", None)
+    assert [(each.amount, each.by, each.reason) for each in stored.refunds] == [
+        (Decimal("30.98"), ANNA, "By transfer.")
+    ]
+    assert release_unpaid(at=NOW) == Released()
+    assert at_provider(provider) == (0, 0)
+
+
+def test_money_that_only_waits_for_the_provider_does_not_go_another_way(placed, settings):
+    settings.PAYMENT_ORIGIN = NOWHERE
+    order = cancel_order(customer_id="c-1", order_id=placed.order_id, at=NOW)
+    with pytest.raises(TooLateError, match="cancelled cannot take this step"):
+        settle_otherwise(customer_id="c-1", order_id=order.order_id, by=ANNA, at=NOW, reason="By transfer.")
 
 
 def test_money_that_went_is_written_down_though_the_refund_was_taken_off(provider, delivered, monkeypatch):
