@@ -179,6 +179,7 @@ def test_books_that_are_low_sold_out_or_not_on_sale_are_lists_of_their_own(
     assert listed("low") == ["The Low"]
     assert listed("sold_out") == ["Gone"]
     assert listed("withdrawn") == ["Draft", "Withdrawn"]
+    assert "There is no such filter" in text(owner.get(f"{BOOKS}?standing=in_stock"))
     assert 'class="field-stock">3<' in text(owner.get(f"{BOOKS}?standing=low"))
     services.receive_stock(book_id=low.id, copies=9, at=datetime.now(UTC))
     services.bring_back_book(book_id=withdrawn.id, at=datetime.now(UTC))
