@@ -237,6 +237,21 @@ def test_whatever_a_form_says_it_is_answered_with_a_sentence(clerk: Client) -> N
     assert [int(now(order).version) for order in orders.values()] == [3, 3, 3]
 
 
+def test_whatever_an_address_form_says_it_is_answered_with_a_sentence(clerk: Client) -> None:
+    order = put()
+    right = address_form(text(clerk.get(of(order))))
+    wrong = [{}, {"_seen": right["_seen"]}]
+    for number, name in enumerate(
+        ["name", "line1", "city", "postcode", "country", "line2", "region", "phone", "_seen"]
+    ):
+        wrong.append({**right, name: HOSTILE[number % 2]})
+    wrong += [{**right, "country": "XX"}, {**right, "name": " \t "}, {**right, "_seen": "-1"}]
+    for form in wrong:
+        page = text(clerk.post(of(order), form))
+        assert "errorlist" in page, form
+    assert int(now(order).version) == 3
+
+
 def test_whatever_an_address_says_it_is_answered(clerk: Client) -> None:
     order = put()
     for path in ("c-1~nobody/change/", "c-1~nobody/do/pack/", "x/do/pack/", "c-1%00~x/do/ship/"):
