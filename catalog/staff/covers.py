@@ -1,11 +1,10 @@
 """Covers in the admin: a page to send one, one that shows how it comes on, and the way back to the drawing."""
 
-from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -15,12 +14,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookstore.dynamodb.admin import audit
-from bookstore.dynamodb.admin.models import CHANGED
 from bookstore.dynamodb.admin.options import FacadeAdmin
 from bookstore.tasks.errors import TaskNotBegunError
 from catalog import cover_names, cover_upload, services
-from catalog.errors import BookChangedError, CatalogError
+from catalog.errors import CatalogError
+from catalog.staff import pages
 
 
 class CoverPages(FacadeAdmin):
@@ -118,16 +116,16 @@ class CoverPages(FacadeAdmin):
         if not book.cover or cover_names.is_drawn(book.cover):
             messages.info(request, _("This book has its drawn cover."))
             return here
-        item = self._entry(request, book, CHANGED, [(_("Cover"), book.cover, _("drawn"))])
+        logged = pages.logged(request, book, changes=[(_("Cover"), book.cover, _("drawn"))])
         try:
             services.revise_book(
                 book_id=book.pk,
                 version=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0,  # noqa: PLR2004 - digits
                 at=timezone.now(),
-                beside=partial(audit.record, item=item),
+                beside=logged,
                 cover=None,
             )
-        except (BookChangedError, CatalogError) as error:
+        except CatalogError as error:
             messages.error(request, str(error))
         else:
             messages.success(request, _("The picture is withdrawn: the book has its drawn cover again."))
@@ -136,12 +134,8 @@ class CoverPages(FacadeAdmin):
     def _shown(
         self, request: HttpRequest, book: Any, template: str = "cover.html", **more: Any
     ) -> TemplateResponse:
-        request.current_app = self.admin_site.name  # as Django's own views do
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Cover of %(book)s") % {"book": book},
-            "subtitle": None,
-            "opts": self.opts,
+            **pages.frame(self, request, book, title=_("Cover of %(book)s") % {"book": book}, subtitle=None),
             "book": book,
             "cover_address": address_of(book),
             "has_picture": bool(book.cover) and not cover_names.is_drawn(book.cover),
@@ -153,14 +147,10 @@ class CoverPages(FacadeAdmin):
         return TemplateResponse(request, f"admin/catalog/book/{template}", context)
 
     def _cover_page(self, key: str) -> str:
-        return reverse("admin:catalog_book_cover", args=[quote(key)], current_app=self.admin_site.name)
+        return pages.address(self, "cover", key)
 
     def _upload_page(self, key: str, upload_id: str, seen: str) -> str:
-        return reverse(
-            "admin:catalog_book_cover_upload",
-            args=[quote(key), upload_id, seen],
-            current_app=self.admin_site.name,
-        )
+        return pages.address(self, "cover_upload", key, upload_id, seen)
 
 
 def address_of(book: Any) -> str:

@@ -23,6 +23,7 @@ from catalog.book_export import SelectionTooLargeError
 from catalog.book_import import PlanGoneError
 from catalog.csv_import import ImportFileError
 from catalog.selectors import BOOKS_A_BATCH, books_by_id
+from catalog.staff import pages
 
 IMPORTS, EXPORTS = "catalog.import_book", "catalog.view_book"
 _NAME = re.compile(r"[0-9a-f]{32}")
@@ -167,9 +168,8 @@ class SpreadsheetPages(FacadeAdmin):
 
     def _page(self, request: HttpRequest, page: str, part: str = "", **more: Any) -> TemplateResponse:
         """Show a page, or the part of it that htmx asks for while a task goes on."""
-        request.current_app = self.admin_site.name
         template = part if part and _asks_for_part(request) else page
-        context = {**self.admin_site.each_context(request), "subtitle": None, "opts": self.opts, **more}
+        context = pages.frame(self, request, subtitle=None, **more)
         return TemplateResponse(request, f"admin/catalog/book/{template}", context)
 
 

@@ -6,7 +6,6 @@ from xml.dom import minidom
 
 import pytest
 
-from bookstore.dynamodb.tables import transaction
 from catalog import services
 from tests import factories
 
@@ -15,8 +14,7 @@ from tests import factories
 def indexed_last(stock, index):
     """A book whose last copy was sold a moment ago: the table's copies say so, and nothing else yet."""
     index()
-    with transaction() as write:
-        services.take_copies(write, book_id=stock.last_copy.id, copies=1, price=stock.last_copy.price)
+    factories.sold(stock.last_copy)
     return stock.last_copy
 
 
