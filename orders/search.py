@@ -13,7 +13,14 @@ from django.conf import settings
 
 from bookstore.opensearch.engine import client, trouble_told
 from bookstore.opensearch.errors import UnindexableError
-from bookstore.opensearch.index import OF_EVERY_DOCUMENT, REMOVED, Entry, Index, tombstone_of
+from bookstore.opensearch.index import (
+    OF_EVERY_DOCUMENT,
+    REMOVED,
+    WRITTEN_SLOWLY,
+    Entry,
+    Index,
+    tombstone_of,
+)
 from bookstore.opensearch.words import ANALYSIS, BEGINNINGS, FOLDED, clean_text, first_words, readable
 from orders.ids import read_number
 from orders.states import Status
@@ -25,7 +32,8 @@ LAST_PAGE = _REACHABLE // ORDERS_A_PAGE
 ORDERS = Index(
     settings.ORDER_SEARCH_INDEX,
     settings={
-        "index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},
+        # No slow question is noted: staff ask for people's names and addresses.
+        "index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "indexing": WRITTEN_SLOWLY},
         "analysis": ANALYSIS,
     },
     properties={

@@ -42,6 +42,10 @@ OF_EVERY_DOCUMENT: Mapping[str, Any] = {
     "removed_at": {"type": "date"},  # of a tombstone, which has nothing else
 }
 
+# What the engine notes in its logs of what is slow: by a question, all of it; of a document, nothing but its key.
+ASKED_SLOWLY = {"slowlog": {"threshold": {"query": {"warn": "500ms"}, "fetch": {"warn": "500ms"}}}}
+WRITTEN_SLOWLY = {"slowlog": {"threshold": {"index": {"warn": "1s"}}, "source": False}}
+
 TOMBSTONE_DAYS = 7  # a stream keeps its records for one; what is older is purged by a rebuild
 _WRITE_TIMEOUT_SECONDS = 5  # a projector goes on to the next try
 _BULK_TIMEOUT_SECONDS = 60  # for hundreds of documents at once

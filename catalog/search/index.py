@@ -12,7 +12,14 @@ from typing import Any
 from django.conf import settings
 
 from bookstore.opensearch.errors import UnindexableError
-from bookstore.opensearch.index import OF_EVERY_DOCUMENT, Entry, Index, tombstone_of
+from bookstore.opensearch.index import (
+    ASKED_SLOWLY,
+    OF_EVERY_DOCUMENT,
+    WRITTEN_SLOWLY,
+    Entry,
+    Index,
+    tombstone_of,
+)
 from bookstore.opensearch.words import ANALYSIS, APOSTROPHES, BEGINNINGS, FOLDED, readable
 
 # What becomes of a book, in the index's words, beside REMOVED.
@@ -74,7 +81,12 @@ _ANALYSIS: dict[str, Any] = {
 BOOKS = Index(
     settings.SEARCH_INDEX,
     settings={
-        "index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},
+        "index": {
+            "number_of_shards": 1,
+            "auto_expand_replicas": "0-1",
+            "search": ASKED_SLOWLY,
+            "indexing": WRITTEN_SLOWLY,
+        },
         "analysis": _ANALYSIS,
     },
     properties={

@@ -16,6 +16,7 @@ from bookstore.opensearch.errors import SearchUnavailableError
 from bookstore.streams.errors import UnprojectableError
 from bookstore.streams.records import Change
 from bookstore.streams.troubles import is_transient
+from catalog.search import BOOKS
 from orders import projection, search, services
 from orders.ids import draw_order_id, number_of
 from orders.models import Order
@@ -135,6 +136,19 @@ def test_in_whatever_order_and_however_often_records_come_the_last_one_stands() 
 def test_what_can_never_be_indexed_says_so(broken: Change) -> None:
     with pytest.raises(UnprojectableError):
         projection.index_order(broken)
+
+
+def test_what_is_slow_is_logged_and_nobodys_name_with_it() -> None:
+    """The engine's log of slow questions has all that was asked; that of slow writes may have the document."""
+    books, orders = (
+        client().indices.get_settings(index=index.current()[0])[index.current()[0]]["settings"]["index"]
+        for index in (BOOKS, ORDERS)
+    )
+    for written in (books["indexing"], orders["indexing"]):
+        assert written["slowlog"]["threshold"]["index"]["warn"] == "1s"
+        assert str(written["slowlog"]["source"]).lower() == "false"
+    assert books["search"]["slowlog"]["threshold"]["query"]["warn"] == "500ms"
+    assert "slowlog" not in orders.get("search", {})
 
 
 def test_an_order_has_nothing_that_its_index_does_not_look_into() -> None:
