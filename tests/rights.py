@@ -144,20 +144,20 @@ class Witness:
         ask_search = opensearchpy.Transport.perform_request
 
         def seen_by_aws(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
-            self._see(*calls_of(client.meta.service_model.service_name, operation, arguments))
+            if role := role_of_caller():
+                self._see(role, calls_of(client.meta.service_model.service_name, operation, arguments))
             return ask_aws(client, operation, arguments)
 
         def seen_by_search(transport: Any, method: str, url: str, *more: Any, **named: Any) -> Any:
-            self._see((f"es:ESHttp{method.title()}", f"${{SearchDomainArn}}{url}"))
+            if role := role_of_caller():
+                self._see(role, [(f"es:ESHttp{method.title()}", f"${{SearchDomainArn}}{url}")])
             return ask_search(transport, method, url, *more, **named)
 
         patched.setattr(botocore.client.BaseClient, "_make_api_call", seen_by_aws)
         patched.setattr(opensearchpy.Transport, "perform_request", seen_by_search)
 
-    def _see(self, *calls: Call) -> None:
-        role = role_of_caller()
-        if role:
-            self.refused |= {(role, call) for call in calls if not may(role, call)}
+    def _see(self, role: str, calls: list[Call]) -> None:
+        self.refused |= {(role, call) for call in calls if not may(role, call)}
 
 
 def role_of_caller() -> str:
