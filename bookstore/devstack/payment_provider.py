@@ -342,11 +342,13 @@ class Postman(threading.Thread):
     def _post(self, url: str, body: bytes) -> int:
         parts = urlsplit(url)
         timestamp = int(time.time())
-        shop = http.client.HTTPConnection(
-            parts.hostname or LOOPBACK, parts.port or 80, timeout=WEBHOOK_TIMEOUT
-        )
+        # Every name below localhost is this machine's, and not every resolver knows it.
+        host = parts.hostname or ""
+        address = LOOPBACK if host.endswith(".localhost") else host
+        shop = http.client.HTTPConnection(address, parts.port or 80, timeout=WEBHOOK_TIMEOUT)
         with contextlib.closing(shop):
             headers = {
+                "Host": parts.netloc,
                 "Content-Type": "application/json",
                 SIGNATURE_HEADER: f"t={timestamp},v1={signature(self._secret, timestamp, body)}",
             }

@@ -215,6 +215,17 @@ def test_the_webhook_comes_again_until_the_shop_accepts_it(provider, listening, 
     assert re.fullmatch(r"t=\d+,v1=[0-9a-f]{64}", listening.requests[0][0][SIGNATURE_HEADER])
 
 
+def test_a_shop_below_localhost_is_told_though_no_resolver_knows_its_name(
+    provider, listening, order, settings
+):
+    """As the local AWS's CloudFront has it: the name says which shop, and leads to this machine."""
+    host = listening.origin.removeprefix("http://").replace(LOOPBACK, "d1.cloudfront.localhost")
+    settings.PUBLIC_ORIGIN = f"http://{host}"
+    type_card(Demonstration().start(order, BACK))
+    wait_until(lambda: bool(listening.requests))
+    assert listening.requests[0][0]["Host"] == host
+
+
 def test_a_payment_from_start_to_refund(provider, order):
     shop = Demonstration()
     assert shop.payment_of("o-1").state is PaymentState.UNPAID  # not known yet
