@@ -4,10 +4,12 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,9 +47,8 @@ class Rehearsal:
 
     def infra(self, verb: str, *arguments: str) -> int:
         """Run the program as `make` does; keep what it says in ``said``."""
-        command = [sys.executable, "-m", "infra", verb, "--stage", STAGE, *arguments]
         ended = subprocess.run(
-            command,
+            self._command(verb, *arguments),
             cwd=self.project,
             env=self.variables,
             stdin=subprocess.DEVNULL,
@@ -60,6 +61,39 @@ class Rehearsal:
         self.said.append(ended.stdout)
         print(ended.stdout)  # noqa: T201 - pytest shows it when a test fails
         return ended.returncode
+
+    def kill(self, verb: str, *arguments: str, at: str, once: Callable[[], bool] = lambda: True) -> None:
+        """Run the program until it says ``at`` and ``once`` is true; then end it, and all that it started, at once."""
+        running = subprocess.Popen(
+            self._command(verb, *arguments),
+            cwd=self.project,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        with running:
+            try:
+                said = ""
+                assert running.stdout
+                for line in running.stdout:
+                    said += line
+                    if line.startswith(at):
+                        break
+                print(said)  # noqa: T201 - pytest shows it when a test fails
+                deadline = time.monotonic() + DEPLOY_SECONDS
+                while not once():
+                    assert running.poll() is None
+                    assert time.monotonic() < deadline
+                    time.sleep(0.2)
+                assert running.poll() is None, f"it ended before it said {at!r}"
+            finally:
+                os.killpg(running.pid, signal.SIGKILL)
+
+    def _command(self, verb: str, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "infra", verb, "--stage", STAGE, *arguments]
 
     def manage(self, *command: str) -> None:
         """Run a management command as if in one of the functions."""
@@ -98,7 +132,13 @@ class Rehearsal:
 
 @pytest.fixture(scope="session")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    folder = tmp_path_factory.mktemp("rehearsal")
+    with rehearsing(tmp_path_factory.mktemp("rehearsal")) as place:
+        yield place
+
+
+@contextmanager
+def rehearsing(folder: Path) -> Iterator[Rehearsal]:
+    """Run a local AWS with nothing in it, and what the shop needs beside it, while it is looked at."""
     aws, search, redis, payment = (stores.free_port() for _ in range(4))
     shared = {
         "PAYMENT_API_KEY": secrets.token_urlsafe(32),
