@@ -11,7 +11,7 @@ from django.contrib.admin import site
 from bookstore.dynamodb.admin.sites import load
 from bookstore.dynamodb.admin.sources import Source
 from bookstore.dynamodb.tables import all_tables
-from infra import templates
+from infra import checks, stacks, templates
 from tests.rights import allowed, calls_of, listed, may, rights, statements, written
 
 TEMPLATES = sorted(path.stem for path in templates.FOLDER.glob("[!.]*.yaml"))
@@ -91,6 +91,25 @@ def test_what_a_deployment_may_make_it_may_hang_the_stacks_tag_on(kind: str) -> 
     # A mapping has no name before it is there.
     made = {"event-source-mapping:*" if resource == "*" else resource for resource in made}
     assert not tag or made <= tagged
+
+
+def test_a_deployment_may_ask_for_and_change_each_stack_where_it_stands() -> None:
+    held = {
+        (action, written(resource))
+        for name, statement in allowed("roles")
+        if name.startswith("Deployment")
+        for action in listed(statement["Action"])
+        for resource in listed(statement.get("Resource", []))
+    }
+    for stack in checks.ALL_STACKS:
+        region = "us-east-1" if stack in stacks.IN_THE_EDGE_REGION else "${AWS::Region}"
+        arn = f"{region}:${{AWS::AccountId}}:stack/bookstore-${{Stage}}-{stack}/0123"
+        for action in ("DescribeStacks", "DescribeStackEvents", "UpdateStack"):
+            assert any(
+                did == f"cloudformation:{action}"
+                and fnmatchcase(arn, resource.rpartition(":cloudformation:")[2])
+                for did, resource in held
+            ), (stack, action)
 
 
 def test_a_deployment_in_the_pipeline_can_log() -> None:
