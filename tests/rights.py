@@ -18,6 +18,7 @@ import opensearchpy
 import pytest
 from django.conf import settings
 
+from bookstore.functions.tasks import AT_ONCE, IN_PIECES
 from infra import templates
 
 # Where each function's work begins. A page comes first: it may do a task's work in its own name, not the reverse.
@@ -26,10 +27,13 @@ ENTRANCES = {
     "TasksRole": (
         "bookstore/functions/tasks.py",
         "bookstore/opensearch/rebuild.py",
+        "catalog/book_export.py",
+        "catalog/cover_making.py",
         "catalog/importing.py",
         "catalog/rebuild.py",
         "catalog/sitemap.py",
         "orders/rebuild.py",
+        *(f"/commands/{name}.py" for name in (*AT_ONCE, *IN_PIECES)),
     ),
     "ProjectorRole": ("bookstore/streams/handler.py",),
 }
