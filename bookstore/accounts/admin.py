@@ -151,8 +151,10 @@ class CustomerAdmin(FacadeAdmin):
         """End all sessions of those chosen."""
 
         def act(customer: Customer) -> None:
-            self._log(request, customer, _("Signed out everywhere."))
-            services.sign_out_by_staff(customer_id=customer.pk)
+            told = self._entry(request, customer, CHANGED, message=_("Signed out everywhere."))
+            services.sign_out_by_staff(
+                customer_id=customer.pk, by=_staff(request), beside=partial(audit.record, item=told)
+            )
 
         self._for_each(
             request,
@@ -226,10 +228,6 @@ class CustomerAdmin(FacadeAdmin):
         self.for_each(
             request, customers, in_the_admins_words, done=lambda count: done(count) % {"count": count}
         )
-
-    def _log(self, request: HttpRequest, customer: Customer, message: str) -> None:
-        """Write the entry beforehand: what is done at Cognito is in no transaction."""
-        audit.store(self._entry(request, customer, CHANGED, message=message))
 
     def _entry(self, request: HttpRequest, row: Any, *args: Any, **kwargs: Any) -> Any:
         """Name people by their number: the log is never changed, and outlives an erasure."""

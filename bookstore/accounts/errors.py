@@ -33,6 +33,10 @@ class DisablingRefusedError(AccountError):
     """The account is not for this member of staff to disable or enable."""
 
 
+class SigningOutRefusedError(AccountError):
+    """The person is not for this member of staff to sign out."""
+
+
 class ErasureRefusedError(AccountError):
     """The account cannot be erased now; the message says what has to happen first."""
 

@@ -26,6 +26,7 @@ from bookstore.accounts.errors import (
     AddressNotFoundError,
     CognitoUnavailableError,
     DisablingRefusedError,
+    SigningOutRefusedError,
     TooManyAddressesError,
 )
 from bookstore.accounts.models import CustomerItem, SavedAddress, User
@@ -152,13 +153,18 @@ def sign_out_everywhere(*, customer_id: str) -> int:
     return sessions.end_sessions_of(customer_id)
 
 
-def sign_out_by_staff(*, customer_id: str) -> int:
+def sign_out_by_staff(*, customer_id: str, by: User, beside: Beside) -> int:
     """End all of somebody's sessions, here and at Cognito; return how many there were here.
 
-    Cognito takes no token any more that it gave before. The second time there is nothing to
-    end. Raises ``AccountNotFoundError`` and ``CognitoUnavailableError``; the sessions here have
-    ended then.
+    Members of staff are for owners to sign out, and for themselves. ``beside`` is written first: what
+    is done at Cognito is in no transaction. Cognito takes no token any more that it gave before. The
+    second time there is nothing to end. Raises ``SigningOutRefusedError``, ``AccountNotFoundError``
+    and ``CognitoUnavailableError``; where Cognito only fails to end its own, those here have ended.
     """
+    if customer_id != by.customer_id and _is_staff(customer_id) and not by.is_superuser:
+        raise SigningOutRefusedError(_("Only an owner signs out a member of staff."))
+    with transaction() as write:
+        beside(write)
     ended = sign_out_everywhere(customer_id=customer_id)
     _at_cognito("admin_user_global_sign_out", customer_id)
     return ended
@@ -192,11 +198,16 @@ def enable_account(*, customer_id: str, by: User, beside: Beside = nothing_besid
 def _check_may_close(customer_id: str, by: User) -> None:
     if customer_id == by.customer_id:
         raise DisablingRefusedError(_("Nobody disables their own account."))
+    if _is_staff(customer_id) and not by.is_superuser:
+        raise DisablingRefusedError(_("Only an owner disables or enables the account of a member of staff."))
+
+
+def _is_staff(customer_id: str) -> bool:
+    """Tell whether somebody is in a group of staff, as Cognito says now."""
     person = selectors.find_person(customer_id)
     if person is None:
         raise AccountNotFoundError(_("There is no such account."))
-    if set(person.groups) & set(roles.RIGHTS) and not by.is_superuser:
-        raise DisablingRefusedError(_("Only an owner disables or enables the account of a member of staff."))
+    return bool(set(person.groups) & set(roles.RIGHTS))
 
 
 def _mark_account(customer_id: str, *, disabled: bool, beside: Beside) -> None:

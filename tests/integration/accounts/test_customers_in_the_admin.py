@@ -127,6 +127,25 @@ def test_support_signs_a_customer_out_everywhere_and_the_log_says_who(
     assert browser.is_signed_in()
 
 
+def test_only_an_owner_signs_out_a_member_of_staff_and_everybody_themselves(
+    pool: Any, browser: Any, clerk: Callable[..., Client]
+) -> None:
+    browser.sign_in(OWNER, pool.password)
+    page = act(clerk(), "sign_out", pool.sub(OWNER), pool.sub(STAFF), pool.sub(READER))
+    assert "Only an owner signs out a member of staff." in page
+    assert "1 customer was signed out everywhere." in page
+    assert browser.is_signed_in()
+    assert (
+        audit.history("accounts.customer", pool.sub(OWNER)) == []
+    )  # the log tells of nothing that was not done
+    page = act(clerk(OWNER, "owner", sub="o-2"), "sign_out", pool.sub(OWNER))
+    assert "1 customer was signed out everywhere." in page
+    assert not browser.is_signed_in()
+    data = {"action": "sign_out", "_selected_action": [pool.sub(STAFF)]}
+    assert clerk(sub=pool.sub(STAFF)).post(f"{CUSTOMERS}?q={STAFF}", data).status_code == 302
+    assert len(audit.history("accounts.customer", pool.sub(STAFF))) == 1
+
+
 def test_a_disabled_customer_is_out_and_stays_out_until_enabled_again(
     pool: Any, browser: Any, another_browser: Callable[[], Any], clerk: Callable[..., Client]
 ) -> None:
