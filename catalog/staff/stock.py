@@ -24,6 +24,7 @@ REASONS = (  # offered; any other words do as well
     gettext_lazy("Found again"),
     gettext_lazy("Sent back to the publisher"),
 )
+SEEN_AT_MOST = 10**15  # of what a page said itself: more than a shop can have, and a number to DynamoDB
 
 
 class ReceiveForm(forms.Form):
@@ -42,7 +43,7 @@ class AdjustForm(forms.Form):
     """What was counted on the shelf, against what the page showed."""
 
     form_id = forms.CharField(widget=forms.HiddenInput)
-    seen = forms.IntegerField(widget=forms.HiddenInput)
+    seen = forms.IntegerField(min_value=0, max_value=SEEN_AT_MOST, widget=forms.HiddenInput)
     counted = forms.IntegerField(
         label=gettext_lazy("Copies there are"), widget=forms.NumberInput(attrs={"min": 0})
     )
@@ -56,7 +57,7 @@ class AdjustForm(forms.Form):
 class ShelveForm(forms.Form):
     """The shelf a book stands on."""
 
-    version = forms.IntegerField(widget=forms.HiddenInput)
+    version = forms.IntegerField(min_value=0, max_value=SEEN_AT_MOST, widget=forms.HiddenInput)
     location = forms.CharField(
         label=gettext_lazy("Shelf"), required=False, widget=forms.TextInput(attrs={"class": "vTextField"})
     )

@@ -144,6 +144,12 @@ def test_whatever_is_typed_into_the_stock_forms_is_answered_with_a_sentence(owne
                 told = send(owner, step, page, **{field: typed, "reason": "x"})
                 assert "errorlist" in text(told), (step, typed)
                 assert b"<script>alert" not in told.content
+    for forged in ("", "-1", "9" * 400, "9" * 5000, "x"):  # what the page itself said, said otherwise
+        for step, field in (("adjust", "seen"), ("shelve", "version")):
+            told = send(
+                owner, step, page, **{field: forged, "counted": "4", "location": "A 1", "reason": "x"}
+            )
+            assert "errorlist" in text(told), (step, forged)
     assert "Say why" in text(send(owner, "adjust", page, counted="4", reason=" "))
     assert "more than 200" in text(send(owner, "receive", page, copies="4", reason="x" * 300))
     assert "not one of ours" in text(send(owner, "receive", page, copies="4", form_id="../x"))
