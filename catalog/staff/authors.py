@@ -35,6 +35,8 @@ SLUG_CHARACTERS = 100  # no author's is as long; DynamoDB refuses keys of 2 KB a
 class Authors(Source):
     """Authors are what their books say of them; no index lists them all."""
 
+    most_keys = 1  # each is a Query
+
     def __init__(self) -> None:
         super().__init__(Contribution, paths=[])
 

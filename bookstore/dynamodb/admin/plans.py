@@ -15,6 +15,7 @@ from bookstore.dynamodb.admin.paths import RANGE_LOOKUPS, Bounds, Path
 
 # Read upwards, a list begins with partitions of long ago, in which nothing may stand: each costs a Query.
 MOST_PARTITIONS_UPWARDS = 2
+_MOST_BYTES_OF_A_HASH_KEY, _MOST_BYTES_OF_A_RANGE_KEY = 2048, 1024  # DynamoDB's own limits
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def plan(model: type[models.Model], query: Query, paths: Sequence[Path]) -> Plan
     if by_key:
         return _keys(by_key, [each for each in asked if each not in by_key], order, model)
     for path in paths:
-        if listing := _listing(path, asked, order):
+        if listing := _listing(model, path, asked, order):
             return listing
     raise MissingIndexError(_missing(model, asked, order))
 
@@ -87,7 +88,7 @@ def plan(model: type[models.Model], query: Query, paths: Sequence[Path]) -> Plan
 def sortable_fields(model: type[models.Model], query: Query, paths: Sequence[Path]) -> set[str]:
     """Return the fields by which the same rows could be ordered as well."""
     asked = [each for each in _conditions(model, query.where) if each is not None]
-    return {path.sorts for path in paths if path.sorts and _listing(path, asked, path.sorts)}
+    return {path.sorts for path in paths if path.sorts and _listing(model, path, asked, path.sorts)}
 
 
 def equalities(model: type[models.Model], query: Query) -> dict[str, Any]:
@@ -115,15 +116,36 @@ def _keys(
     return Keys(tuple(dict.fromkeys(wanted or ())), tuple(rest), order) if wanted else Nothing()
 
 
-def _listing(path: Path, asked: Sequence[Condition], order: str) -> Listing | None:
+def _listing(model: type[models.Model], path: Path, asked: Sequence[Condition], order: str) -> Listing | None:
     """Return the list that a path gives when it answers all that is asked, in that order."""
+    try:
+        listing = _written(model, path, asked, order)
+    except (
+        ValueError,
+        ArithmeticError,
+    ):  # a value that no key is made of, such as a price of a thousand digits
+        return None
+    if listing is None or not all(
+        _may_be_key(each, _MOST_BYTES_OF_A_HASH_KEY) for each in listing.partitions
+    ):
+        return None
+    ends = (listing.bounds.low, listing.bounds.high)
+    return listing if all(_may_be_key(each, _MOST_BYTES_OF_A_RANGE_KEY) for each in ends) else None
+
+
+def _may_be_key(value: Any, most: int) -> bool:
+    """Tell whether DynamoDB takes a text for a key; nothing else can be too long, or empty."""
+    return not isinstance(value, str) or 0 < len(value.encode("utf-8", "surrogatepass")) <= most
+
+
+def _written(model: type[models.Model], path: Path, asked: Sequence[Condition], order: str) -> Listing | None:
     if order and order.removeprefix("-") != path.sorts:
         return None
     equal, bounds, low, high = None, Bounds(), None, None
     for each in asked:
         if each.field == path.equals and each.lookup == "exact" and equal is None:
             equal = each
-        elif each.field == path.sorts and path.sorts and path.write and each.lookup in RANGE_LOOKUPS:
+        elif _is_bound(model, path, each):
             bounds = bounds.by(each.lookup, each.value, path)
             low = each.value if each.lookup in {"exact", "gt", "gte"} else low
             high = each.value if each.lookup in {"exact", "lt", "lte"} else high
@@ -143,6 +165,15 @@ def _listing(path: Path, asked: Sequence[Condition], order: str) -> Listing | No
     else:
         return None
     return Listing(path, partitions, descending, bounds)
+
+
+def _is_bound(model: type[models.Model], path: Path, asked: Condition) -> bool:
+    """Tell whether a look-up is one of the sorting field's, which the range key answers."""
+    if asked.field != path.sorts or not path.sorts or path.write is None:
+        return False
+    if asked.lookup == "startswith":  # only texts are written as they begin
+        return isinstance(_meta(model).get_field(path.sorts), models.CharField | models.TextField)
+    return asked.lookup in RANGE_LOOKUPS
 
 
 def _missing(model: type[models.Model], asked: Sequence[Condition], order: str) -> str:
@@ -172,6 +203,10 @@ def _conditions(model: type[models.Model], node: Any) -> Iterator[Condition | No
     elif isinstance(node, Lookup) and (target := getattr(node.lhs, "target", None)) is not None:
         if target.model._meta.concrete_model is not _meta(model).concrete_model:
             raise MissingIndexError(f"{model.__name__}: no index reaches into {target.model.__name__}.")
+        if hasattr(node.rhs, "resolve_expression"):
+            raise MissingIndexError(
+                f"{model.__name__}: no index compares a row's own fields, or asks another query."
+            )
         yield Condition(target.attname, str(node.lookup_name), node.rhs)
     else:
         raise MissingIndexError(f"{model.__name__}: no index answers {node!r}.")
@@ -182,13 +217,16 @@ def _order(model: type[models.Model], query: Query) -> str:
     named = query.order_by or (_meta(model).ordering if query.default_ordering else ())
     ordered = [name for name in named if name not in {"pk", "-pk", *_signed(_meta(model).pk.name)}]
     if not ordered:
+        if not query.standard_ordering:
+            raise MissingIndexError(f"{model.__name__}: rows that are in no order have no last one.")
         return ""
     first = ordered[0]
     field = str(first).removeprefix("-")
     # Django's list names the admin's own ordering twice; the second time it orders nothing more.
     if not isinstance(first, str) or first == "?" or any(name not in _signed(field) for name in ordered):
         raise MissingIndexError(f"{model.__name__}: rows are ordered by one field, not by {ordered}.")
-    return f"{'-' if first.startswith('-') else ''}{_meta(model).get_field(field).attname}"
+    descending = first.startswith("-") is query.standard_ordering
+    return f"{'-' if descending else ''}{_meta(model).get_field(field).attname}"
 
 
 def _signed(name: str) -> tuple[str, str]:

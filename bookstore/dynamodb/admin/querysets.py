@@ -79,6 +79,10 @@ class DynamoQuerySet(_QuerySet):
         Costs one Query, at a partition's end two. Raises ``BadPageError``, ``MissingIndexError``.
         """
         planned = self.plan()
+        if isinstance(planned, plans.Keys) and len(planned.keys) > self.source.most_keys:
+            raise MissingIndexError(
+                f"{self.model.__name__}: a page holds no {len(planned.keys)} keys at once."
+            )
         if not isinstance(planned, plans.Listing):
             return Page(items=list(self))
         page = _read_page(self.source, planned, size, cursor)
@@ -146,8 +150,10 @@ class DynamoQuerySet(_QuerySet):
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[Any]:
         """Yield all rows, however many, a page of ``chunk_size`` at a time; for commands."""
+        if not issubclass(self._iterable_class, ModelIterable):
+            _refuse("values() and values_list()")
         planned = self.plan()
-        if isinstance(planned, plans.Listing):
+        if isinstance(planned, plans.Listing) and not self.query.is_sliced:
             yield from _rows(self.source, planned, None, a_read=chunk_size or ROWS_A_READ)
         else:
             yield from list(self)

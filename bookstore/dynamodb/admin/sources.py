@@ -53,6 +53,7 @@ class Source:
         self.hash_key = next(name for name, each in attributes.items() if each.is_hash_key)
         self.range_key = next((name for name, each in attributes.items() if each.is_range_key), "")
 
+    most_keys = ROWS_A_READ  # that a page may name in its address: they are one request
     model: type["FacadeModel"]
 
     def contribute_to_class(self, model: type["FacadeModel"], name: str) -> None:
@@ -285,6 +286,8 @@ class OutsideSource(Source):
     by ``row`` out of anything whose attributes are called as the façade's fields. Override
     ``find`` for forms and actions, and ``create``, ``update`` or ``delete`` for what may be written.
     """
+
+    most_keys = 1  # each may be a request of its own
 
     def __init__(self) -> None:
         self.paths: list[Path] = []
