@@ -170,6 +170,12 @@ class DynamoQuerySet(_QuerySet):
         """Tell whether there is a row at all."""
         return bool(self._result_cache if self._result_cache is not None else self[:1])
 
+    def distinct(self, *field_names: Any) -> "DynamoQuerySet":
+        """Return the same rows: those of an index are distinct. By fields they would take SQL."""
+        if field_names:
+            _refuse("distinct() by fields")
+        return self._chain()  # type: ignore[attr-defined,no-any-return]  # the stubs leave it out
+
     def select_related(self, *fields: Any) -> "DynamoQuerySet":
         """Fetch the rows that these foreign keys name along with the others, one BatchGetItem for each."""
         made: DynamoQuerySet = self._chain()  # type: ignore[attr-defined]  # the stubs leave it out
