@@ -189,6 +189,26 @@ def within_its_rights(witness: Witness, request: pytest.FixtureRequest) -> Itera
     assert invented or not witness.refused, "a role lacks a right, or has no business there"
 
 
+@pytest.fixture(autouse=True)
+def admins_scans(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Fail a test in which a request to the admin was answered by a Scan; commands and tasks may scan."""
+    scanned: list[str] = []
+    answer = Client.request
+
+    def watched(client: Client, **request: Any) -> Any:
+        before = len(wire.dynamodb.requests)
+        try:
+            return answer(client, **request)
+        finally:
+            path = str(request.get("PATH_INFO", ""))
+            if path.startswith(settings.ADMIN_PATH) and "Scan" in wire.dynamodb.requests[before:]:
+                scanned.append(path)
+
+    monkeypatch.setattr(Client, "request", watched)
+    yield scanned
+    assert scanned == [], "the admin never scans a table"
+
+
 @pytest.fixture
 def now() -> datetime:
     """A moment to act at; services take the clock from outside."""
