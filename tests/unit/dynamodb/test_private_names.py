@@ -130,23 +130,6 @@ def test_template_tags_are_looked_up_in_a_mapping() -> None:
     assert isinstance(engines["django"].engine.template_libraries, dict)  # type: ignore[attr-defined]
 
 
-def test_the_readmes_example_runs_and_django_finds_nothing_wrong_with_it() -> None:
-    here = Path(__file__).parents[3]
-    readme = (here / "bookstore/dynamodb/admin/README.md").read_text()
-    example = readme.partition("```python\n")[2].partition("```")[0]
-    program = (
-        "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"
-        "import django; django.setup()\n"
-        f"{example}\n"
-        "print(admin.site.is_registered(Note), NoteAdmin(Note, admin.site).check())\n"
-        "print(Note.objects.filter(topic='art').order_by('-written').plan().path.name)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=here
-    )
-    assert done.stdout.split("\n") == ["True []", "the table itself", ""], done.stderr
-
-
 def test_the_storefront_imports_nothing_of_the_admin() -> None:
     program = (
         "import os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"
