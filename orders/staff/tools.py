@@ -1,4 +1,8 @@
-"""What staff do with one order: each tool asks what it has to know, and has a service do it."""
+"""What staff do with one order: each tool asks what it has to know, and has a service do it.
+
+Free words (a reason, a note) and a parcel's number stand in the order, with the person they may speak
+of, and go when the person is erased. The log outlives both: it says that there are such, and no more.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,8 +56,7 @@ def _pack(site: Any, request: HttpRequest, row: Any, form: ToolForm) -> str:
 
 def _ship(site: Any, request: HttpRequest, row: Any, form: ShipForm) -> str:
     carrier, number = form.cleaned_data["carrier"], form.cleaned_data["tracking_number"]
-    sent = [(_("Carrier"), "", carrier), (_("Tracking number"), "", number)]
-    beside = site.beside(request, row, _("Shipped."), changes=sent)
+    beside = site.beside(request, row, _("Shipped."), changes=[(_("Carrier"), "", carrier)])
     with in_the_admins_words():
         fulfilment.ship_order(
             **of(request, row), carrier=carrier, tracking_number=number, seen=form.seen, beside=beside
@@ -70,7 +73,7 @@ def _deliver(site: Any, request: HttpRequest, row: Any, form: ToolForm) -> str:
 
 def _cancel(site: Any, request: HttpRequest, row: Any, form: CancelForm) -> str:
     reason = form.cleaned_data["reason"]
-    beside = site.beside(request, row, _("Cancelled."), changes=[(_("Why"), "", reason)])
+    beside = site.beside(request, row, _("Cancelled; the order says why."))
     with in_the_admins_words():
         order = services.cancel_order(**of(request, row), reason=reason, seen=form.seen, beside=beside)
     if refusal := refunds.refusal_of(order):
@@ -89,8 +92,9 @@ def _cancel(site: Any, request: HttpRequest, row: Any, form: CancelForm) -> str:
 
 def _refund(site: Any, request: HttpRequest, row: Any, form: RefundForm) -> str:
     amount, reason = form.sum_asked, form.cleaned_data["reason"]
-    asked = [(_("Amount"), "", amount), (_("Copies"), "", form.copies), (_("Why"), "", reason)]
-    beside = site.beside(request, row, _("Refunded."), changes=[each for each in asked if each[2]])
+    asked = [(_("Amount"), "", amount), (_("Copies"), "", form.copies)]
+    told = _("Refunded; the order says why.")
+    beside = site.beside(request, row, told, changes=[each for each in asked if each[2]])
     with in_the_admins_words():
         order = refunds.refund_order(
             **of(request, row),
@@ -107,8 +111,8 @@ def _refund(site: Any, request: HttpRequest, row: Any, form: RefundForm) -> str:
 
 def _return(site: Any, request: HttpRequest, row: Any, form: ReturnForm) -> str:
     reason = form.cleaned_data["reason"]
-    asked = [(_("Copies"), "", form.copies), (_("Why"), "", reason)]
-    beside = site.beside(request, row, _("Returned."), changes=asked)
+    told = _("Returned; the order says why.")
+    beside = site.beside(request, row, told, changes=[(_("Copies"), "", form.copies)])
     with in_the_admins_words():
         order = refunds.return_order(
             **of(request, row),
@@ -136,9 +140,7 @@ def _money_said(order: Order, refund_id: str) -> str:
 
 def _settle(site: Any, request: HttpRequest, row: Any, form: SettleForm) -> str:
     reason = form.cleaned_data["reason"]
-    beside = site.beside(
-        request, row, _("The money was given back another way."), changes=[(_("How"), "", reason)]
-    )
+    beside = site.beside(request, row, _("The money was given back another way; the order says how."))
     with in_the_admins_words():
         refunds.settle_otherwise(**of(request, row), reason=reason, seen=form.seen, beside=beside)
     return _("%(order)s is settled.") % {"order": row}
@@ -146,7 +148,6 @@ def _settle(site: Any, request: HttpRequest, row: Any, form: SettleForm) -> str:
 
 def _note(site: Any, request: HttpRequest, row: Any, form: NoteForm) -> str:
     to_customer = form.cleaned_data["to_customer"]
-    # The note itself stands in the order, with the person it may speak of; the log outlives both.
     told = _("A note was written to the customer.") if to_customer else _("A note was written.")
     with in_the_admins_words():
         fulfilment.note_order(

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from bookstore.devstack.payment_provider import Provider
+from bookstore.dynamodb.admin.models import LogItem
 from orders.models import Order
 from orders.states import Status
 from tests import factories
@@ -57,7 +58,7 @@ def test_one_torn_copy_is_refunded_once_however_often_the_form_is_sent(
     order = now(paid)
     assert (order.refunded, len(order.refunds), order.lines[0].kept) == (Decimal("7.99"), 1, 2)
     assert stock(emma) == 7
-    assert logged(paid) == [("clerk@example.com", "Refunded.")]
+    assert logged(paid) == [("clerk@example.com", "Refunded; the order says why.")]
     page = text(clerk.get(of(paid)))
     assert "Torn." in page
     assert "clerk@example.com" in page
@@ -118,9 +119,31 @@ def test_money_that_the_provider_refuses_for_a_cancelled_order_may_go_another_wa
     assert "is settled" in said(page)
     assert (now(order).state, now(order).queue_name) == (Status.REFUNDED, None)
     assert logged(order) == [
-        ("clerk@example.com", "Cancelled."),
-        ("clerk@example.com", "The money was given back another way."),
+        ("clerk@example.com", "Cancelled; the order says why."),
+        ("clerk@example.com", "The money was given back another way; the order says how."),
     ]
+
+
+def test_no_words_of_staff_stand_in_the_log_which_outlives_an_erasure(
+    clerk: Client, paid: Order, provider: Provider
+) -> None:
+    use(clerk, paid, "refund", amount="1.00", reason="Bo Zhang rang.")
+    use(clerk, paid, "pack")
+    use(clerk, paid, "ship", carrier="royal-mail", tracking_number="AB123456789GB")
+    use(clerk, paid, "return", copies_0="1", reason="Bo Zhang wrote.")
+    fill_cart(b_e=1)
+    owed = reserve(total="7.99")
+    pay_at(provider, owed, takes_nothing_back=True)
+    use(clerk, place(owed), "cancel", reason="Bo Zhang asked.")
+    use(clerk, owed, "settle", reason="To Bo Zhang's bank.")
+    assert len(logged(paid) + logged(owed)) == 4 + 2
+    for order in (paid, owed):
+        assert "Zhang" in str(
+            [each.reason for each in now(order).history] + [r.reason for r in now(order).refunds]
+        )
+        log = str([each.attribute_values for each in LogItem.query(f"orders.order#c-1~{order.order_id}")])
+        assert "Zhang" not in log
+        assert "AB123456789GB" not in log
 
 
 def test_a_provider_that_does_not_answer_leaves_it_for_later_and_says_so(clerk: Client, emma: Any) -> None:
