@@ -5,6 +5,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
+from django.core.exceptions import ValidationError
+from django.db import models
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -80,7 +82,18 @@ def _ways_back(admin: Any, book: Any, newer: list[audit.Entry]) -> list[WayBack]
         )
         for name, before in then.items()
         if (now := audit.written(getattr(book, name))) != before
+        and not _is_same_number(admin.opts.get_field(name), now, before)
     ]
+
+
+def _is_same_number(field: Any, now: str, then: str) -> bool:
+    """Tell whether two values of a number's field are equal, such as 4.50 and 4.5."""
+    if not isinstance(field, models.DecimalField) or not now or not then:
+        return False
+    try:
+        return bool(field.to_python(now) == field.to_python(then))
+    except ValidationError:  # as an older version may have written it
+        return False
 
 
 def _write_back(request: HttpRequest, book: Any, ways: list[WayBack], told: str) -> bool:

@@ -3,11 +3,12 @@
 import html
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.test import Client
 
 from bookstore.dynamodb.admin import audit
@@ -413,6 +414,32 @@ def test_an_earlier_version_is_shown_and_written_back_as_a_new_change(owner: Cli
     assert int(book.version) == 5
     assert "nothing to change" in text(owner.get(address))
     assert "Went back to the version of" in text(owner.get(f"{BOOKS}b-1/history/"))
+
+
+def test_a_number_that_is_only_written_otherwise_is_no_change_to_take_back(owner: Client) -> None:
+    factories.category()
+    factories.book("Emma", book_id="b-1", prior_rating="4.5")
+    user, at = type("Person", (), {"pk": "o-1"})(), datetime.now(UTC)
+    changes = (
+        ("Title", "Emma.", "Emma", "name"),
+        ("Rating", "4.5", "3.5", "prior_rating"),
+        ("Rating", "3.5", "4.5", "prior_rating"),
+    )
+    for second, change in enumerate(changes):
+        moment = at + timedelta(seconds=second)
+        entry = audit.entry_of(
+            label="catalog.book",
+            key="b-1",
+            shown="Emma",
+            user=user,
+            kind="changed",
+            changes=[change],
+            at=moment,
+        )
+        audit.store(entry)
+    keys = [quote(str(entry.item.log_key)) for entry in audit.history("catalog.book", "b-1")]
+    assert "nothing to change" in text(owner.get(f"{BOOKS}b-1/history/{keys[2]}/restore/"))
+    assert "<td>3.5</td>" in text(owner.get(f"{BOOKS}b-1/history/{keys[1]}/restore/"))
 
 
 def test_going_back_is_refused_where_somebody_changed_the_book_meanwhile(owner: Client) -> None:
