@@ -7,7 +7,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from bookstore.dynamodb.admin.panels import Column, Panel, Row, front_page
-from bookstore.typesetting import money
 from catalog import selectors
 from catalog.models import LOW, SOLD_OUT
 
@@ -22,9 +21,9 @@ def low_stock(request: HttpRequest) -> Iterator[Panel]:  # noqa: ARG001 - everyo
     yield Panel(
         "low-stock",
         _("Low stock"),
-        columns=[Column(_("Title")), Column(_("Price"), money)],
+        columns=[Column(_("Title")), Column(_("Author"))],
         rows=[
-            Row((book.name, book.price), url=reverse("admin:catalog_book_change", args=[book.id]))
+            Row((book.name, book.author), url=reverse("admin:catalog_book_change", args=[book.id]))
             for book in selectors.books_to_look_after(standing=LOW, limit=SHOWN)
         ],
         nothing=_("There is enough of every book that is not sold out."),

@@ -76,6 +76,7 @@ def test_staff_see_the_sales_and_take_their_numbers_along(staff: Client, wire: W
     assert "/admin/catalog/book/emma/change/" in panel(page, "bestsellers")
     assert "Nothing waits." in panel(page, "streams")
     assert "/admin/catalog/book/scarce/change/" in panel(page, "low-stock")
+    assert [list(row.values()) for row in numbers(staff, "low-stock")] == [["Scarce", "Jane Austen"]]
     assert counted(page) == {"to pack": "2", "to ship": "1", "late": "0"}
     assert "/admin/orders/order/?queue=to-ship" in panel(page, "orders-waiting")
 
