@@ -318,6 +318,7 @@ SILENCED_SYSTEM_CHECKS = [
 # Words and numbers.
 LANGUAGE_CODE = "en-gb"
 USE_I18N = True
+FORMAT_MODULE_PATH = "bookstore.formats"
 USE_TZ = True
 DEFAULT_FROM_EMAIL = MAIL_FROM
 _mail_options: dict[str, object] = {**MAIL_OPTIONS}

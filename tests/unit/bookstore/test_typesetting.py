@@ -1,8 +1,10 @@
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 from django.template import Context, Engine
 from django.utils import translation
+from django.utils.formats import date_format
 
 from bookstore import typesetting
 
@@ -94,3 +96,9 @@ def test_structured_data_cannot_break_out_of_its_block():
 
 def test_messages_are_none_where_there_is_no_request():
     assert rendered("{% pending_messages as said %}{{ said|length }}") == "0"
+
+
+@pytest.mark.parametrize("name", ["TIME_FORMAT", "DATETIME_FORMAT", "SHORT_DATETIME_FORMAT"])
+def test_the_hours_go_to_24_in_the_lists_that_django_writes_too(name):
+    with translation.override("en-gb"):
+        assert date_format(datetime(2026, 11, 28, 19, 57), name).endswith("19:57")  # noqa: DTZ001 - only written
