@@ -3,7 +3,9 @@
 import html
 import random
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -318,6 +320,42 @@ def test_a_value_that_only_one_row_may_have_is_claimed_with_the_row(volumes: Any
         one.source.update(one, changed={"isbn13": None}, version=1)
     one.source.update(one, changed={"isbn13": None}, version=2)
     two.source.update(two, changed={"isbn13": "9780141439518"}, version=1)
+
+
+def test_a_new_row_claims_its_value_and_a_deleted_one_lets_it_go(volumes: Any) -> None:
+    reader, objects = volumes.Reader, volumes.Reader.objects
+    objects.create(pk="r-1", email="ada@example.com")
+    with pytest.raises(RefusedError) as refused:
+        objects.create(pk="r-2", email="ada@example.com")
+    assert set(refused.value.problems) == {"email"}
+    with pytest.raises(reader.DoesNotExist):
+        objects.get(pk="r-2")
+    with pytest.raises(ChangedMeanwhileError):
+        objects.create(pk="r-1", email="bo@example.com")
+    objects.create(pk="r-3", email="bo@example.com")  # a row that was not made has claimed nothing
+    objects.get(pk="r-1").delete()
+    assert objects.get_or_create(pk="r-2", email="ada@example.com")[1]
+    assert not objects.get_or_create(pk="r-2", email="ada@example.com")[1]
+
+
+def test_of_rows_made_at_once_with_one_value_one_is_made(volumes: Any) -> None:
+    rows = [volumes.Reader(pk=f"r-{number}", email="ada@example.com") for number in range(6)]
+    together = threading.Barrier(len(rows))
+
+    def problems(row: Any) -> set[str]:
+        together.wait()
+        try:
+            row.save()
+        except RefusedError as refused:
+            return set(refused.problems)
+        return set()
+
+    with ThreadPoolExecutor(len(rows)) as threads:
+        outcomes = list(threads.map(problems, rows))
+    assert sorted(map(len, outcomes)) == [0, 1, 1, 1, 1, 1]
+    assert set().union(*outcomes) == {"email"}
+    found = volumes.Reader.objects.filter(pk__in=[row.pk for row in rows])
+    assert [row.pk for row in found] == [rows[outcomes.index(set())].pk]
 
 
 def test_search_comes_from_the_hook_with_numbered_pages(owner: Client, volumes: Any, wire: Any) -> None:

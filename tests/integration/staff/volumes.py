@@ -63,6 +63,17 @@ class Loan(FacadeModel):
         app_label = APP
 
 
+class Reader(FacadeModel):
+    """Whose address nobody else may have; no page shows them."""
+
+    customer_id = models.CharField(primary_key=True, max_length=64)
+    email = models.EmailField()
+    source = Source(CustomerItem, unique=["email"], claims=CustomerItem)
+
+    class Meta(FacadeModel.Meta):
+        app_label = APP
+
+
 class PartInline(EmbeddedInline):
     model = Part
     attribute = "contributors"
