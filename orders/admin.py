@@ -461,12 +461,14 @@ class OrderAdmin(ToolsAdmin):
         form.instance.by = str(request.user)
         super().save_related(request, form, formsets, change)
 
-    def _entry(self, request: HttpRequest, row: Any, kind: str, changes: Any = (), message: str = "") -> Any:
+    def log_entry(
+        self, request: HttpRequest, row: Any, kind: str, changes: Any = (), message: str = ""
+    ) -> Any:
         """Leave the address itself out of the log: it outlives the person in the order."""
         if changes and not message:
             named = ", ".join(str(label) for label, *_values in changes)
             message, changes = _("The address was changed: %(fields)s.") % {"fields": named}, ()
-        return super()._entry(request, row, kind, changes, message)
+        return super().log_entry(request, row, kind, changes, message)
 
     # --- Actions -----------------------------------------------------------------------------------------
 

@@ -151,7 +151,7 @@ class CustomerAdmin(FacadeAdmin):
         """End all sessions of those chosen."""
 
         def act(customer: Customer) -> None:
-            told = self._entry(request, customer, CHANGED, message=_("Signed out everywhere."))
+            told = self.log_entry(request, customer, CHANGED, message=_("Signed out everywhere."))
             services.sign_out_by_staff(
                 customer_id=customer.pk, by=_staff(request), beside=partial(audit.record, item=told)
             )
@@ -229,14 +229,14 @@ class CustomerAdmin(FacadeAdmin):
             request, customers, in_the_admins_words, done=lambda count: done(count) % {"count": count}
         )
 
-    def _entry(self, request: HttpRequest, row: Any, *args: Any, **kwargs: Any) -> Any:
+    def log_entry(self, request: HttpRequest, row: Any, *args: Any, **kwargs: Any) -> Any:
         """Name people by their number: the log is never changed, and outlives an erasure."""
-        item = super()._entry(request, row, *args, **kwargs)
+        item = super().log_entry(request, row, *args, **kwargs)
         item.shown = str(row.pk)
         return item
 
     def _changed(self, request: HttpRequest, customer: Customer, *, may_sign_in: bool) -> Any:
-        return self._entry(
+        return self.log_entry(
             request, customer, CHANGED, [(_("May sign in"), customer.may_sign_in, may_sign_in)]
         )
 

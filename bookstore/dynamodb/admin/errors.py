@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from django.db import NotSupportedError
+from django.utils.translation import gettext as _
 
 
 class MissingIndexError(NotSupportedError):
@@ -16,8 +17,11 @@ class BadPageError(ValueError):
 class ChangedMeanwhileError(Exception):
     """Somebody else changed, made or deleted the row first: nothing was written.
 
-    The message, if there is one, tells a person who and what.
+    The message tells a person who and what, where that is known.
     """
+
+    def __str__(self) -> str:
+        return super().__str__() or _("Someone else changed it meanwhile.")
 
 
 class RefusedError(Exception):

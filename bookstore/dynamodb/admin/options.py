@@ -235,7 +235,7 @@ class FacadeAdmin(_ModelAdmin):
                 changed[formset.attribute] = after
                 title = str(capfirst(formset.model._meta.verbose_name_plural))
                 changes.append((title, before, after, formset.attribute))
-        item = self._entry(request, row, CHANGED if change else ADDED, changes)
+        item = self.log_entry(request, row, CHANGED if change else ADDED, changes)
         beside = partial(audit.record, item=item)
         if not change:
             for name, value in changed.items():
@@ -251,7 +251,7 @@ class FacadeAdmin(_ModelAdmin):
 
     # --- The log -----------------------------------------------------------------------------------------
 
-    def _entry(
+    def log_entry(
         self,
         request: HttpRequest,
         row: Any,
@@ -259,6 +259,7 @@ class FacadeAdmin(_ModelAdmin):
         changes: Iterable[audit.Change] = (),
         message: str = "",
     ) -> LogItem:
+        """Return what the log is to say of a change; override it for what must not stand in a log."""
         return audit.entry(user=request.user, row=row, kind=kind, changes=changes, message=message)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -271,7 +272,9 @@ class FacadeAdmin(_ModelAdmin):
 
     def _log_unless_done(self, request: HttpRequest, row: Any, kind: str, message: Any) -> None:
         if getattr(row, "logged", None) is None:
-            audit.store(self._entry(request, row, kind, message=message if isinstance(message, str) else ""))
+            audit.store(
+                self.log_entry(request, row, kind, message=message if isinstance(message, str) else "")
+            )
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Do nothing: the entry is written in the transaction that deletes."""
@@ -317,7 +320,7 @@ class FacadeAdmin(_ModelAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete a row together with the log's entry."""
-        obj.source.delete(obj, beside=partial(audit.record, item=self._entry(request, obj, DELETED)))
+        obj.source.delete(obj, beside=partial(audit.record, item=self.log_entry(request, obj, DELETED)))
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -326,7 +329,7 @@ class FacadeAdmin(_ModelAdmin):
         try:
             return super().delete_view(request, object_id, extra_context)
         except (ChangedMeanwhileError, RefusedError) as error:
-            messages.error(request, _told(error))
+            messages.error(request, str(error))
             return HttpResponseRedirect(request.get_full_path())
         except AwayError as error:
             return self._to_the_list(request, error)
@@ -403,7 +406,7 @@ class FacadeAdmin(_ModelAdmin):
             try:
                 act(left[0])
             except (ChangedMeanwhileError, RefusedError, AwayError) as error:
-                failed.append(f"{left[0]}: {_told(error)}")
+                failed.append(f"{left[0]}: {error}")
             except (PynamoDBException, BotoCoreError, ClientError) as error:
                 if not is_transient(error) or not (worked or failed):
                     raise
@@ -465,12 +468,6 @@ def _listed(queryset: DynamoQuerySet) -> DynamoQuerySet:
 
 def _label(form: Any, name: str) -> str:
     return str(form[name].label)
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, ChangedMeanwhileError):
-        return str(error) or _("Someone else changed it meanwhile.")
-    return str(error)
 
 
 def _know_content_type(model: Any) -> None:

@@ -28,7 +28,7 @@ from django.views.decorators.http import require_http_methods
 from bookstore.dynamodb.admin.audit import record
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError
 from bookstore.dynamodb.admin.models import CHANGED
-from bookstore.dynamodb.admin.options import FacadeAdmin, _told
+from bookstore.dynamodb.admin.options import FacadeAdmin
 from bookstore.dynamodb.tables import Beside
 
 SEEN, TOKEN = "_seen", "_token"  # the hidden fields of every tool's form
@@ -132,7 +132,7 @@ class ToolsAdmin(FacadeAdmin):
 
     def beside(self, request: HttpRequest, row: Any, message: str, **told: Any) -> Beside:
         """Return what writes an entry of the log in the transaction of what it tells of."""
-        return partial(record, item=self._entry(request, row, CHANGED, message=message, **told))
+        return partial(record, item=self.log_entry(request, row, CHANGED, message=message, **told))
 
     def tool_view(self, request: HttpRequest, object_id: str, tool: str) -> Any:
         """Show a tool's form, or do what it says; either way nothing but a sentence comes of what cannot be."""
@@ -160,7 +160,7 @@ class ToolsAdmin(FacadeAdmin):
             except ChangedMeanwhileError as error:
                 row = self.get_object(request, str(row.pk)) or row
                 form = self._asked_again(request, tool, row)
-                form.refuse({"": _told(error)})
+                form.refuse({"": str(error)})
             except RefusedError as error:
                 form.refuse(error.problems)
             else:
