@@ -248,6 +248,7 @@ OIDC_MAX_STATES = 5
 ADMIN_PATH = "/admin/"
 ADMIN_URLCONF = "bookstore.staff_urls"
 ADMIN_LOGOUT_VIEW = "bookstore.accounts.views.SignOut"
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_100  # an action takes 1,000 rows, and to delete them names each in its form
 STAFF_REST_SECONDS = 30 * 60  # without a request for the admin, after which staff sign in again
 STAFF_SESSION_SECONDS = 12 * 60 * 60  # in all
 

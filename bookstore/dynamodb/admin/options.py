@@ -1,9 +1,12 @@
 """ModelAdmin over a façade: Django's, where it can be."""
 
+import math
+import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -35,7 +38,7 @@ from bookstore.dynamodb.admin.errors import (
 )
 from bookstore.dynamodb.admin.forms import SEEN, FacadeForm
 from bookstore.dynamodb.admin.models import ADDED, CHANGED, DELETED, LogItem
-from bookstore.dynamodb.admin.querysets import MOST_ROWS, ROWS_A_READ, DynamoQuerySet
+from bookstore.dynamodb.admin.querysets import MOST_ROWS, DynamoQuerySet
 from bookstore.dynamodb.budget import waiting_at_most
 from bookstore.dynamodb.errors import is_transient
 
@@ -44,7 +47,9 @@ if TYPE_CHECKING:
 else:
     _ModelAdmin = admin.ModelAdmin
 
-ACTION_SECONDS = 20.0  # that an action may wait for DynamoDB; a page has less
+# That an action may take: API Gateway, as most gateways, hangs up after 29 seconds, and the row that was
+# begun last has the other nine. DynamoDB may be waited for as long; a page has less.
+ACTION_SECONDS = 20.0
 AUTOCOMPLETED = 20  # hits a page, as Django's view has it
 FAILURES_TOLD = 5  # by name; the others are counted
 
@@ -348,43 +353,44 @@ class FacadeAdmin(_ModelAdmin):
         self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
         """Run an action on the ticked rows, or on all rows of the list, up to ``MOST_ROWS`` of them."""
+        request._action_ends = time.monotonic() + ACTION_SECONDS  # type: ignore[attr-defined]  # for ``for_each``
         with waiting_at_most(ACTION_SECONDS):
             return self._act(request, queryset, *args, **kwargs)
 
     def _act(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> HttpResponse | None:
         across = request.POST.get("select_across", "0") != "0"
         try:
-            chosen = self._all_of(queryset) if across else self._ticked(request, queryset)
+            keys = self._all_of(queryset) if across else self._ticked(request)
+            if len(keys) > MOST_ROWS:
+                sentence = _(
+                    "An action takes at most %(most)d rows at once: narrow the list first. Nothing was done."
+                )
+                messages.warning(request, sentence % {"most": MOST_ROWS})
+                return None
+            chosen = self._chosen(request, queryset, keys)
         except (MissingIndexError, AwayError) as error:
             messages.warning(request, str(error))
-            return None
-        if chosen is None:
-            sentence = _(
-                "An action takes at most %(most)d rows at once: narrow the list first. Nothing was done."
-            )
-            messages.warning(request, sentence % {"most": MOST_ROWS})
             return None
         response: HttpResponse | None = super().response_action(request, chosen, *args, **kwargs)
         return response
 
-    def _ticked(self, request: HttpRequest, queryset: DynamoQuerySet) -> Any:
-        keys = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[:MOST_ROWS]
-        return _Chosen.of(queryset, self._whole(queryset, keys))
+    def _ticked(self, request: HttpRequest) -> Sequence[str]:
+        return list(dict.fromkeys(request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)))
 
-    def _all_of(self, queryset: DynamoQuerySet) -> Any:
+    def _all_of(self, queryset: DynamoQuerySet) -> Sequence[str]:
         if queryset.total is not None:
             raise MissingIndexError(
                 _("An action on all hits of a search is not possible: tick rows, or filter instead.")
             )
-        keys = [row.pk for row in queryset[: MOST_ROWS + 1]]
-        return _Chosen.of(queryset, self._whole(queryset, keys)) if len(keys) <= MOST_ROWS else None
+        return [row.pk for row in queryset[: MOST_ROWS + 1]]
 
-    def _whole(self, queryset: DynamoQuerySet, keys: Sequence[str]) -> list[Any]:
-        return [
-            row
-            for start in range(0, len(keys), ROWS_A_READ)
-            for row in queryset.source.get_many(keys[start : start + ROWS_A_READ])
-        ]
+    def _chosen(self, request: HttpRequest, queryset: DynamoQuerySet, keys: Sequence[str]) -> Any:
+        rows: list[Any] = []
+        for some in batched(keys, queryset.source.most_keys):
+            if not _has_time(request):
+                raise AwayError(_("It took too long to read the rows: choose fewer. Nothing was done."))
+            rows += queryset.source.get_many(some)
+        return _Chosen.of(queryset, rows)
 
     def for_each(
         self,
@@ -397,12 +403,12 @@ class FacadeAdmin(_ModelAdmin):
         """Do something with each row of an action's selection, and report; return how often it worked.
 
         One that is refused does not stop the others. Where DynamoDB answers no more, or
-        ``ACTION_SECONDS`` are over, what was done is reported all the same: the action is then run
-        again for the rest, so it has to be one that may happen twice to a row. ``done`` makes the
-        sentence for the rows that worked out of their number.
+        ``ACTION_SECONDS`` are over, no other row is begun, and what was done is reported all the same:
+        the action is then run again for the rest, so it has to be one that may happen twice to a row.
+        ``done`` makes the sentence for the rows that worked out of their number.
         """
         worked, failed, left = 0, [], list(rows)
-        while left:
+        while left and _has_time(request):
             try:
                 act(left[0])
             except (ChangedMeanwhileError, RefusedError, AwayError) as error:
@@ -422,11 +428,11 @@ class FacadeAdmin(_ModelAdmin):
             messages.error(request, sentence % {"count": len(failed), "which": which})
         if left:
             sentence = ngettext(
-                "The store did not answer in time: %(count)d is left. Run the action once more for it.",
-                "The store did not answer in time: %(count)d are left. Run the action once more for them.",
+                "It took too long: %(first)s is left. Run the action once more for it.",
+                "It took too long: %(count)d are left, from %(first)s on. Run the action once more for them.",
                 len(left),
             )
-            messages.error(request, sentence % {"count": len(left)})
+            messages.error(request, sentence % {"count": len(left), "first": left[0]})
         return worked
 
     # --- What would ask content types ------------------------------------------------------------------------
@@ -456,6 +462,11 @@ class _Chosen(DynamoQuerySet):
     def filter(self, *_args: Any, **_kwargs: Any) -> Any:
         """Return the same: Django filters by the ticked keys once more."""
         return self._clone()
+
+
+def _has_time(request: HttpRequest) -> bool:
+    """Tell whether an action may go on; what is no action's request is bounded by others."""
+    return time.monotonic() < getattr(request, "_action_ends", math.inf)
 
 
 def _listed(queryset: DynamoQuerySet) -> DynamoQuerySet:

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.db import NotSupportedError
 from django.test import Client
 from pynamodb.exceptions import TransactWriteError
 
-from bookstore.dynamodb.admin import panels
+from bookstore.dynamodb.admin import options, panels
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, MissingIndexError, RefusedError
 from bookstore.dynamodb.admin.models import LogItem
 from catalog.models import Book
@@ -193,14 +194,71 @@ def test_an_action_over_all_pages_reports_what_failed(owner: Client, volumes: An
     assert "Put up by one." in text(owner.get(f"{VOLUMES}fiction-12/history/"))
 
 
+@pytest.mark.parametrize("across", ["0", "1"])
 def test_an_action_over_too_many_rows_does_nothing(
-    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch, across: str
 ) -> None:
     shelve(7)
-    monkeypatch.setattr("bookstore.dynamodb.admin.options.MOST_ROWS", 6)
-    asked = {"action": "put_up", "index": "0", "select_across": "1", "_selected_action": ["fiction-00"]}
+    monkeypatch.setattr(options, "MOST_ROWS", 6)
+    ticked = [f"fiction-{number:02d}" for number in range(7)]
+    asked = {"action": "put_up", "index": "0", "select_across": across, "_selected_action": ticked}
     page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked, follow=True))
     assert "at most 6 rows at once" in page
+    assert int(Book.get("fiction-00").stock) == 10
+
+
+def test_as_many_rows_can_be_ticked_as_an_action_takes(owner: Client, volumes: Any) -> None:
+    asked = {
+        "action": "delete_selected",
+        "_selected_action": [f"b-{n}" for n in range(options.MOST_ROWS + 1)],
+    }
+    page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked | {"post": "yes"}, follow=True))
+    assert "at most 1000 rows at once" in page
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The clock by which an action's time is measured."""
+    shown = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(options, "time", SimpleNamespace(monotonic=lambda: shown.seconds))
+    return shown
+
+
+def test_an_action_ends_before_the_gateway_hangs_up_and_says_what_is_left(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    shelve(6)
+    asked = {"action": "put_up", "index": "0", "select_across": "1", "_selected_action": ["fiction-00"]}
+    update = volumes.Volume.source.update
+
+    def slow(row: Any, **kwargs: Any) -> None:
+        clock.seconds += 9
+        update(row, **kwargs)
+
+    monkeypatch.setattr(volumes.Volume.source, "update", slow)
+    page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked, follow=True))
+    assert "3 put up." in page
+    assert "It took too long: 3 are left, from Title 03 on. Run the action once more for them." in page
+    assert clock.seconds < 29
+
+
+def test_an_action_whose_rows_take_too_long_to_read_does_nothing(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    shelve(3)
+    source = volumes.Volume.source
+    get_many = source.get_many
+
+    def slow(keys: Any) -> Any:
+        clock.seconds += 9
+        return get_many(keys)
+
+    monkeypatch.setattr(source, "most_keys", 1, raising=False)
+    monkeypatch.setattr(source, "get_many", slow)
+    ticked = ["fiction-00", "fiction-01", "fiction-02", "gone"]
+    asked = {"action": "put_up", "index": "0", "_selected_action": ticked}
+    page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked, follow=True))
+    assert "It took too long to read the rows: choose fewer. Nothing was done." in page
     assert int(Book.get("fiction-00").stock) == 10
 
 

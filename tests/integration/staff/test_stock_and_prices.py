@@ -284,7 +284,7 @@ def test_an_action_that_the_store_cuts_off_says_what_was_done_and_what_is_left(
     page = text(owner.post(BOOKS, chosen, follow=True))
     assert said(page) == [
         "1 book: Taken off sale.",
-        "The store did not answer in time: 2 are left. Run the action once more for them.",
+        "It took too long: 2 are left, from Book 2 on. Run the action once more for them.",
     ]
     monkeypatch.undo()
     assert said(text(owner.post(BOOKS, chosen, follow=True))) == ["3 books: Taken off sale."]
