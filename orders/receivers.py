@@ -79,7 +79,8 @@ def show_staff(sender: object, customer_id: str, **_kwargs: object) -> Section: 
     page = orders_of(customer_id)
     lines = [(_in_words(order), _in_the_admin(order)) for order in page.items]
     if page.after:
-        lines.append((_("… and older ones"), ""))
+        everything = f"{reverse('admin:orders_order_changelist')}?customer_id={customer_id}"
+        lines.append((_("… and older ones"), everything))
     return Section(_("Orders"), lines or [(_("none"), "")])
 
 

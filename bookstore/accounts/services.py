@@ -15,7 +15,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from pynamodb.exceptions import UpdateError
+from pynamodb.exceptions import TransactWriteError, UpdateError
+from pynamodb.expressions.condition import Condition
 
 from bookstore import aws
 from bookstore.accounts import roles, selectors, signals
@@ -33,7 +34,7 @@ from bookstore.accounts.models import CustomerItem, SavedAddress, User
 from bookstore.accounts.selectors import PostalAddress
 from bookstore.dynamodb import sessions
 from bookstore.dynamodb.conflicts import through_conflicts
-from bookstore.dynamodb.errors import is_condition_failure
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_condition_failure
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ ADDRESSES_KEPT = 10
 CLAIMS_KEY = "customer"  # in the session: what Cognito said about the person
 GROUPS_KEPT_SECONDS = 60  # what Cognito said about a member of staff is good for so long
 TRIES = 5  # when two changes of the same customer meet
+
+# The shop has not closed the account: a condition of its writes.
+IS_OPEN: Condition = CustomerItem.disabled.does_not_exist() | (CustomerItem.disabled == False)  # noqa: E712 - PynamoDB's
 
 type AddressChange = Callable[[list[PostalAddress]], list[PostalAddress]]
 
@@ -61,7 +65,7 @@ def record_sign_in(*, customer_id: str, email: str, name: str, at: datetime) -> 
                 CustomerItem.first_seen_at.set(CustomerItem.first_seen_at | at),
                 CustomerItem.erased_at.remove(),
             ],
-            condition=CustomerItem.disabled.does_not_exist() | (CustomerItem.disabled == False),  # noqa: E712 - PynamoDB makes a condition of it
+            condition=IS_OPEN,
         )
     except UpdateError as error:
         if not is_condition_failure(error):
@@ -173,14 +177,14 @@ def sign_out_by_staff(*, customer_id: str, by: User, beside: Beside) -> int:
 def disable_account(*, customer_id: str, by: User, beside: Beside = nothing_beside) -> None:
     """Close an account: nobody signs in with it, and whoever is signed in is out.
 
-    An account of staff is for owners to close, and nobody closes their own: so there is always an
-    owner left. The shop's own mark and ``beside`` are written first, in one transaction; from then on
+    An account of staff is for owners to close, and nobody closes their own; of two who close one
+    another's at once, the second is refused. So there is always an owner left. The shop's own mark and ``beside`` are written first, in one transaction; from then on
     the shop takes no sign-in, even while Cognito does not answer. The second time does what is
     left to do. Raises ``DisablingRefusedError``, ``AccountNotFoundError`` and
     ``CognitoUnavailableError``.
     """
     _check_may_close(customer_id, by)
-    _mark_account(customer_id, disabled=True, beside=beside)
+    _mark_account(customer_id, disabled=True, by=by, beside=beside)
     try:
         _at_cognito("admin_disable_user", customer_id)
     finally:
@@ -191,7 +195,7 @@ def disable_account(*, customer_id: str, by: User, beside: Beside = nothing_besi
 def enable_account(*, customer_id: str, by: User, beside: Beside = nothing_beside) -> None:
     """Open an account again that was closed; raises as ``disable_account`` does, and is bound by the same rule."""
     _check_may_close(customer_id, by)
-    _mark_account(customer_id, disabled=False, beside=beside)
+    _mark_account(customer_id, disabled=False, by=by, beside=beside)
     _at_cognito("admin_enable_user", customer_id)
 
 
@@ -210,9 +214,10 @@ def _is_staff(customer_id: str) -> bool:
     return bool(set(person.groups) & set(roles.RIGHTS))
 
 
-def _mark_account(customer_id: str, *, disabled: bool, beside: Beside) -> None:
+def _mark_account(customer_id: str, *, disabled: bool, by: User, beside: Beside) -> None:
     def mark() -> None:
         with transaction() as write:
+            write.condition_check(CustomerItem, by.customer_id, condition=IS_OPEN)
             write.update(
                 CustomerItem(customer_id),
                 actions=[
@@ -222,7 +227,12 @@ def _mark_account(customer_id: str, *, disabled: bool, beside: Beside) -> None:
             )
             beside(write)
 
-    through_conflicts(mark)
+    try:
+        through_conflicts(mark)
+    except TransactWriteError as error:
+        if cancellation_codes(error)[:1] != [CONDITION_FAILED]:
+            raise
+        raise DisablingRefusedError(_("Your own account was disabled a moment ago.")) from error
 
 
 def _at_cognito(operation: str, customer_id: str) -> None:

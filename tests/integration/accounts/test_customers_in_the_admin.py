@@ -17,6 +17,7 @@ from bookstore.accounts.models import CustomerItem, User
 from bookstore.accounts.selectors import find_person, user_filter
 from bookstore.devstack.cloud import OWNER, READER, STAFF
 from bookstore.dynamodb.admin import audit
+from orders import selectors as orders
 from tests import factories
 from tests.integration.leaderboard.sales import put_order
 from tests.wire import Wire
@@ -93,7 +94,7 @@ def test_what_ends_a_value_in_a_filter_is_escaped() -> None:
 
 
 def test_a_customers_page_shows_orders_addresses_and_groups(
-    pool: Any, clerk: Callable[..., Client], wire: Wire
+    pool: Any, clerk: Callable[..., Client], wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sub = pool.sub(READER)
     services.record_sign_in(customer_id=sub, email=READER, name="Ada Reader", at=NOW)
@@ -108,6 +109,11 @@ def test_a_customers_page_shows_orders_addresses_and_groups(
         assert shown in page
     assert f'href="/admin/orders/order/{sub}~{order.order_id}/change/"' in page
     assert "none: a customer" in page
+    assert "older ones" not in page
+    monkeypatch.setattr(orders, "ORDERS_A_PAGE", 1)
+    put_order({"emma": 1}, customer_id=sub, at=NOW)
+    page = text(support.get(f"{CUSTOMERS}{sub}/change/"))
+    assert f'href="/admin/orders/order/?customer_id={sub}">… and older ones' in page
     assert "owner, staff" in text(support.get(f"{CUSTOMERS}{pool.sub(OWNER)}/change/"))
     for unknown in ("nobody", "0" * 8 + "-0000-0000-0000-" + "0" * 12, '"x', "a~b", "x" * 400):
         assert support.get(f"{CUSTOMERS}{unknown}/change/").status_code == 302
@@ -191,6 +197,17 @@ def test_nobody_disables_themselves_and_only_an_owner_a_member_of_staff(
         services.enable_account(customer_id=pool.sub(STAFF), by=person("staff", "support"))
     with pytest.raises(AccountNotFoundError):
         services.disable_account(customer_id="0" * 36, by=person("staff", "owner"))
+
+
+def test_of_two_owners_who_disable_one_another_one_stays(pool: Any) -> None:
+    first, second = pool.sub(OWNER), pool.sub(STAFF)
+
+    def meanwhile(_write: object) -> None:
+        services.disable_account(customer_id=first, by=person("staff", "owner", sub=second))
+
+    with pytest.raises(DisablingRefusedError, match="Your own account was disabled a moment ago"):
+        services.disable_account(customer_id=second, by=person("staff", "owner", sub=first), beside=meanwhile)
+    assert (is_enabled(pool, OWNER), is_enabled(pool, STAFF)) == (False, True)
 
 
 def test_while_cognito_is_away_there_is_a_sentence_and_what_was_begun_is_ended_later(

@@ -76,6 +76,9 @@ def test_a_session_is_good_for_the_admin_for_so_long_and_for_the_shop_longer(
     answer = browser.shop.get("/admin/catalog/book/?q=x")
     assert answer.status_code == (302 if again else 200)
     assert browser.is_signed_in()
+    if not again:  # the next half hour begins now
+        checked = SessionStore(browser.session)[services.CLAIMS_KEY]["checked_at"]
+        assert datetime.now(UTC) - datetime.fromisoformat(checked) < timedelta(minutes=1)
     if again:
         at_cognito = browser.shop.get(answer.headers["Location"]).headers["Location"]
         assert "prompt=login" in at_cognito
