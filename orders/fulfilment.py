@@ -9,24 +9,24 @@ admin's log. All raise ``OrderNotFoundError``, and ``OrderBusyError`` when no tu
 
 import logging
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from django.utils.translation import gettext as _
 
 from bookstore.accounts.selectors import PostalAddress
 from bookstore.dynamodb.tables import Beside, nothing_beside
 from orders.carriers import check_parcel
-from orders.errors import BadStepError, OrderBusyError, TooLateError
+from orders.errors import BadStepError, TooLateError
 from orders.models import Address, Note, Order
 from orders.selectors import get_order
 from orders.states import SENT_ELSEWHERE, UNSENT, Status, may_become
 from orders.steps import (
-    ROUNDS,
+    Instruction,
     Rewrite,
     Step,
-    busy_sentence,
     check_seen,
     check_text,
+    in_turn,
     next_version,
     take_step,
     too_late,
@@ -38,33 +38,15 @@ NOTE_CHARACTERS = 2000
 MOST_NOTES = 30  # on one order: an item of DynamoDB's ends at 400 KB, and a letter may take four bytes
 
 
-def pack_order(
-    *,
-    customer_id: str,
-    order_id: str,
-    by: str,
-    at: datetime,
-    seen: int | None = None,
-    beside: Beside = nothing_beside,
-) -> Order:
+def pack_order(**told: Unpack[Instruction]) -> Order:
     """Say that a placed order is packed: from now on only staff may cancel it.
 
     Raises ``OrderChangedError``, and ``TooLateError`` for an order that is not placed.
     """
-    return _move_on(customer_id, order_id, Status.PACKED, by=by, at=at, seen=seen, beside=beside)
+    return _move_on(Status.PACKED, **told)
 
 
-def ship_order(
-    *,
-    customer_id: str,
-    order_id: str,
-    carrier: str,
-    tracking_number: str,
-    by: str,
-    at: datetime,
-    seen: int | None = None,
-    beside: Beside = nothing_beside,
-) -> Order:
+def ship_order(*, carrier: str, tracking_number: str, **told: Unpack[Instruction]) -> Order:
     """Say that a packed order has left, with whom and under which number; the customer hears by mail.
 
     ``carrier`` is a key of ``carriers.CARRIERS``; the number is kept in capitals, without spaces. An
@@ -73,17 +55,7 @@ def ship_order(
     an order that is not packed.
     """
     code, number = check_parcel(carrier, tracking_number)
-    order = _move_on(
-        customer_id,
-        order_id,
-        Status.SHIPPED,
-        by=by,
-        at=at,
-        seen=seen,
-        beside=beside,
-        carrier=code,
-        tracking_number=number or None,
-    )
+    order = _move_on(Status.SHIPPED, carrier=code, tracking_number=number or None, **told)
     if (order.carrier, order.tracking_number or "") != (code, number):
         raise TooLateError(
             _("This order has left already, with %(carrier)s %(number)s.")
@@ -92,7 +64,16 @@ def ship_order(
     return order
 
 
-def deliver_order(
+def deliver_order(**told: Unpack[Instruction]) -> Order:
+    """Say that a shipped order has arrived; nobody has anything more to do with it.
+
+    Raises ``OrderChangedError``, and ``TooLateError`` for an order that is not on its way.
+    """
+    return _move_on(Status.DELIVERED, **told)
+
+
+def _move_on(
+    to: Status,
     *,
     customer_id: str,
     order_id: str,
@@ -100,36 +81,20 @@ def deliver_order(
     at: datetime,
     seen: int | None = None,
     beside: Beside = nothing_beside,
-) -> Order:
-    """Say that a shipped order has arrived; nobody has anything more to do with it.
-
-    Raises ``OrderChangedError``, and ``TooLateError`` for an order that is not on its way.
-    """
-    return _move_on(customer_id, order_id, Status.DELIVERED, by=by, at=at, seen=seen, beside=beside)
-
-
-def _move_on(
-    customer_id: str,
-    order_id: str,
-    to: Status,
-    *,
-    by: str,
-    at: datetime,
-    seen: int | None,
-    beside: Beside,
     **values: Any,
 ) -> Order:
-    for _round in range(ROUNDS):
-        order = get_order(customer_id, order_id)
+    @in_turn
+    def move_on(order: Order) -> Order:
         check_seen(order, seen, by=by)
         if order.state is to:
             return order
         if not may_become(order.state, to):
             raise too_late(order)
-        if take_step(Step(order, to, by=by, reason="", at=at, **values), beside=beside):
-            log.info("an order was %s", to, extra={"order_id": order_id})
-            return order
-    raise OrderBusyError(busy_sentence())
+        take_step(Step(order, to, by=by, reason="", at=at, **values), beside=beside)
+        log.info("an order was %s", to, extra={"order_id": order_id})
+        return order
+
+    return move_on(get_order(customer_id, order_id))
 
 
 def change_address(
@@ -148,17 +113,19 @@ def change_address(
     order that has left, or never will.
     """
     to = Address(**address.as_dict())  # type: ignore[no-untyped-call]  # PynamoDB's
-    for _round in range(ROUNDS):
-        order = get_order(customer_id, order_id)
+
+    @in_turn
+    def send_elsewhere(order: Order) -> Order:
         check_seen(order, seen, by=by)
         if order.address.attribute_values == to.attribute_values:
             return order
         if order.state not in UNSENT:
             raise too_late(order)
         step = Step(order, order.state, by=by, reason=SENT_ELSEWHERE, at=at, address=to)
-        if take_step(step, beside=beside):
-            return order
-    raise OrderBusyError(busy_sentence())
+        take_step(step, beside=beside)
+        return order
+
+    return send_elsewhere(get_order(customer_id, order_id))
 
 
 def note_order(
@@ -179,8 +146,9 @@ def note_order(
     one more than an order holds, and for one to a customer who was forgotten.
     """
     text = check_text(text, most=NOTE_CHARACTERS, field="text", missing=_("Write something."))
-    for _round in range(ROUNDS):
-        order = get_order(customer_id, order_id)
+
+    @in_turn
+    def write_down(order: Order) -> Order:
         if any(note.note_id == note_id for note in order.notes):
             return order
         if len(order.notes) >= MOST_NOTES:
@@ -190,6 +158,7 @@ def note_order(
         note = Note(  # type: ignore[no-untyped-call]  # PynamoDB's
             note_id=note_id, text=text, at=at, by=by, to_customer=to_customer, version=next_version(order)
         )
-        if take_step(Rewrite(order, notes=[*order.notes, note]), beside=beside):
-            return order
-    raise OrderBusyError(busy_sentence())
+        take_step(Rewrite(order, notes=[*order.notes, note]), beside=beside)
+        return order
+
+    return write_down(get_order(customer_id, order_id))

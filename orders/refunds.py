@@ -11,6 +11,7 @@ than was paid.
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,7 @@ from bookstore.dynamodb.tables import Beside, nothing_beside
 from bookstore.money import to_cents
 from bookstore.typesetting import money
 from orders import payments
-from orders.errors import BadStepError, OrderBusyError
+from orders.errors import BadStepError
 from orders.models import REFUND_DONE, REFUND_PENDING, CreditedCopies, Note, Order, Refund
 from orders.payments.base import (
     Payment,
@@ -34,17 +35,17 @@ from orders.selectors import get_order
 from orders.states import BOUGHT, NOTHING_PAID, OWING, SENT, Status
 from orders.steps import (
     BY_PAYMENT,
-    ROUNDS,
-    Restocked,
+    OvertakenError,
     Rewrite,
     Step,
-    busy_sentence,
     check_copies,
     check_reason,
     check_seen,
     credited,
+    in_turn,
     kept_copies,
     next_version,
+    restocking,
     take_step,
     too_late,
 )
@@ -87,8 +88,9 @@ def refund_order(
     """
     reason = check_reason(reason)
     _check_id(refund_id)
-    for _round in range(ROUNDS):
-        order = get_order(customer_id, order_id)
+
+    @in_turn
+    def refund_some(order: Order) -> Order:
         if refund := _refund_of(order, refund_id):
             return _make_now(order, refund, at=at)
         check_seen(order, seen, by=by)
@@ -99,9 +101,10 @@ def refund_order(
         refund = _draft(
             order, refund_id, amount=amount, lines=lines, restock=restock, by=by, reason=reason, at=at
         )
-        if take_step(_with_refunds(order, [*order.refunds, refund]), beside=beside):
-            return _make_now(order, refund, at=at)
-    raise OrderBusyError(busy_sentence())
+        take_step(_with_refunds(order, [*order.refunds, refund]), beside=beside)
+        return _make_now(order, refund, at=at)
+
+    return refund_some(get_order(customer_id, order_id))
 
 
 def return_order(
@@ -129,8 +132,9 @@ def return_order(
     """
     reason = check_reason(reason)
     _check_id(refund_id)
-    for _round in range(ROUNDS):
-        order = get_order(customer_id, order_id)
+
+    @in_turn
+    def take_back(order: Order) -> Order:
         if refund := _refund_of(order, refund_id):
             return _make_now(order, refund, at=at)
         check_seen(order, seen, by=by)
@@ -142,22 +146,22 @@ def return_order(
         copies = dict(lines) if lines is not None else kept
         if copies != kept or not kept:  # whoever has all of them has those of a pending refund too
             check_copies(order, copies, spoken_for=_spoken_for(order))
-        restocked = Restocked(copies, by=by, reason=reason, at=at) if restock else None
+        restocks = restocking(order, copies, by=by, reason=reason, at=at) if restock else ()
         after = credited(order, copies, as_="returned")
         if copies == kept:
             step: Rewrite = Step(order, Status.RETURNED, by=by, reason=reason, owing=True, at=at, lines=after)
-            if take_step(step, restocked=restocked, beside=beside):
-                return settle_now(order, at=at)
-        else:
-            amount = min(_cost_of(order, copies), order.refundable)
-            refund = _refund(order, refund_id, amount, copies=copies, by=by, reason=reason, at=at)
-            refund.returned = True
-            if not amount:
-                refund.state = REFUND_DONE
-            step = _with_refunds(order, [*order.refunds, refund], lines=after)
-            if take_step(step, restocked=restocked, beside=beside):
-                return _make_now(order, refund, at=at)
-    raise OrderBusyError(busy_sentence())
+            take_step(step, restocks=restocks, beside=beside)
+            return settle_now(order, at=at)
+        amount = min(_cost_of(order, copies), order.refundable)
+        refund = _refund(order, refund_id, amount, copies=copies, by=by, reason=reason, at=at)
+        refund.returned = True
+        if not amount:
+            refund.state = REFUND_DONE
+        step = _with_refunds(order, [*order.refunds, refund], lines=after)
+        take_step(step, restocks=restocks, beside=beside)
+        return _make_now(order, refund, at=at)
+
+    return take_back(get_order(customer_id, order_id))
 
 
 # What the shop owes.
@@ -183,8 +187,9 @@ def settle_otherwise(
     the provider does not say how much was paid.
     """
     reason = check_reason(reason)
-    for _round in range(ROUNDS):
-        order = get_order(customer_id, order_id)
+
+    @in_turn
+    def settle_so(order: Order) -> Order:
         check_seen(order, seen, by=by)
         if order.state is Status.REFUNDED:
             return order
@@ -202,9 +207,10 @@ def settle_otherwise(
             refunds=[*order.refunds, refund],
             refunded=order.refunded + rest,
         )
-        if take_step(step, beside=beside):
-            return order
-    raise OrderBusyError(busy_sentence())
+        take_step(step, beside=beside)
+        return order
+
+    return settle_so(get_order(customer_id, order_id))
 
 
 def refusal_of(order: Order) -> str:
@@ -247,33 +253,32 @@ def settle(order: Order, *, at: datetime) -> Order:
     payment = payments.provider().close(order.order_id)
     if payment.state in (PaymentState.PAID, PaymentState.REFUNDED):
         return give_back(order, payment, at=at)
-    take_step(Step(order, order.state, by=BY_PAYMENT, reason=NOTHING_PAID, at=at))
+    with suppress(OvertakenError):
+        take_step(Step(order, order.state, by=BY_PAYMENT, reason=NOTHING_PAID, at=at))
     return order
 
 
+@in_turn
 def give_back(order: Order, payment: Payment, *, at: datetime) -> Order:
     """Refund what is left of a payment, once, and say so in the order.
 
     The order's id is the key by which the provider knows a second request for the same refund.
     """
-    for _round in range(ROUNDS):
-        if order.state is Status.REFUNDED:
-            return order
-        if order.pending_refunds:
-            return settle(order, at=at)
-        rest = payment.amount - order.refunded
-        said: dict[str, Any] = {}
-        if rest > 0:
-            if payment.state is PaymentState.PAID:
-                payments.provider().refund(order.order_id, rest, key=order.order_id)
-                log.info("a payment was refunded", extra={"order_id": order.order_id})
-            refund = _refund(order, order.order_id, rest, by=BY_PAYMENT, reason="", at=at)
-            refund.state = REFUND_DONE
-            said = {"refunds": [*order.refunds, refund], "refunded": order.refunded + rest}
-        if take_step(Step(order, Status.REFUNDED, by=BY_PAYMENT, reason="", at=at, **said)):
-            return order
-        order = get_order(order.customer_id, order.order_id)
-    raise OrderBusyError(busy_sentence())
+    if order.state is Status.REFUNDED:
+        return order
+    if order.pending_refunds:
+        return settle(order, at=at)
+    rest = payment.amount - order.refunded
+    said: dict[str, Any] = {}
+    if rest > 0:
+        if payment.state is PaymentState.PAID:
+            payments.provider().refund(order.order_id, rest, key=order.order_id)
+            log.info("a payment was refunded", extra={"order_id": order.order_id})
+        refund = _refund(order, order.order_id, rest, by=BY_PAYMENT, reason="", at=at)
+        refund.state = REFUND_DONE
+        said = {"refunds": [*order.refunds, refund], "refunded": order.refunded + rest}
+    take_step(Step(order, Status.REFUNDED, by=BY_PAYMENT, reason="", at=at, **said))
+    return order
 
 
 # One refund, from asked for to done.
@@ -303,49 +308,45 @@ def _make(order: Order, refund: Refund, *, at: datetime) -> Order:
     return _say_done(order, refund, at=at)
 
 
+@in_turn
 def _say_done(order: Order, refund: Refund, *, at: datetime) -> Order:
     """Say in an order that a refund was made, with what follows from it: all in one transaction, once.
 
     A refund that somebody took off meanwhile is put back: the money went.
     """
-    for _round in range(ROUNDS):
-        there = _refund_of(order, refund.refund_id)
-        if there and there.is_done:
-            return order
-        done = Refund(**(refund.attribute_values | {"state": REFUND_DONE}))  # type: ignore[no-untyped-call]  # PynamoDB's
-        refunds = [*(each for each in order.refunds if each.refund_id != refund.refund_id), done]
-        refunded = sum((each.amount for each in refunds if each.is_done), NOTHING)
-        copies = {} if refund.returned else {each.book_id: int(each.quantity) for each in refund.copies}
-        kept = kept_copies(order)
-        copies = {book: min(number, kept[book]) for book, number in copies.items() if book in kept}
-        values: dict[str, Any] = {"refunds": refunds, "refunded": refunded}
-        if copies:
-            values["lines"] = credited(order, copies, as_="refunded")
-        if refunded >= order.total and order.state in SENT:
-            step: Rewrite = Step(order, Status.REFUNDED, by=refund.by, reason=refund.reason, at=at, **values)
-        else:
-            step = _with_refunds(order, **values)
-        restocked = Restocked(copies, by=refund.by, reason=refund.reason, at=at) if refund.restock else None
-        if take_step(step, restocked=restocked):
-            return order
-        order = get_order(order.customer_id, order.order_id)
-    raise OrderBusyError(busy_sentence())
+    there = _refund_of(order, refund.refund_id)
+    if there and there.is_done:
+        return order
+    done = Refund(**(refund.attribute_values | {"state": REFUND_DONE}))  # type: ignore[no-untyped-call]  # PynamoDB's
+    refunds = [*(each for each in order.refunds if each.refund_id != refund.refund_id), done]
+    refunded = sum((each.amount for each in refunds if each.is_done), NOTHING)
+    copies = {} if refund.returned else {each.book_id: int(each.quantity) for each in refund.copies}
+    kept = kept_copies(order)
+    copies = {book: min(number, kept[book]) for book, number in copies.items() if book in kept}
+    values: dict[str, Any] = {"refunds": refunds, "refunded": refunded}
+    if copies:
+        values["lines"] = credited(order, copies, as_="refunded")
+    if refunded >= order.total and order.state in SENT:
+        step: Rewrite = Step(order, Status.REFUNDED, by=refund.by, reason=refund.reason, at=at, **values)
+    else:
+        step = _with_refunds(order, **values)
+    back = copies if refund.restock else {}
+    take_step(step, restocks=restocking(order, back, by=refund.by, reason=refund.reason, at=at))
+    return order
 
 
-def _drop(order: Order, refund: Refund) -> None:
+@in_turn
+def _drop(order: Order, refund: Refund) -> Order:
     """Take a refund that was refused off its order. Of copies that came back it stays, without money."""
-    for _round in range(ROUNDS):
-        there = _refund_of(order, refund.refund_id)
-        if there is None or there.is_done:
-            return
-        refunds = [each for each in order.refunds if each.refund_id != refund.refund_id]
-        if there.returned:
-            kept = Refund(**(there.attribute_values | {"state": REFUND_DONE, "amount": NOTHING}))  # type: ignore[no-untyped-call]  # PynamoDB's
-            refunds.append(kept)
-        if take_step(_with_refunds(order, refunds)):
-            return
-        order = get_order(order.customer_id, order.order_id)
-    raise OrderBusyError(busy_sentence())
+    there = _refund_of(order, refund.refund_id)
+    if there is None or there.is_done:
+        return order
+    refunds = [each for each in order.refunds if each.refund_id != refund.refund_id]
+    if there.returned:
+        kept = Refund(**(there.attribute_values | {"state": REFUND_DONE, "amount": NOTHING}))  # type: ignore[no-untyped-call]  # PynamoDB's
+        refunds.append(kept)
+    take_step(_with_refunds(order, refunds))
+    return order
 
 
 def _with_refunds(order: Order, refunds: list[Refund], **values: object) -> Rewrite:
@@ -356,20 +357,18 @@ def _with_refunds(order: Order, refunds: list[Refund], **values: object) -> Rewr
     return Rewrite(order, refunds=refunds, queue_name=queue and queue_key(queue, order.order_id), **values)
 
 
+@in_turn
 def note_refusal(order: Order, refund_id: str, error: PaymentRefusedError, *, at: datetime) -> Order:
     """Leave staff a note, once, that the provider refused a refund while nobody was looking."""
     note_id = _refused(refund_id)
-    for _round in range(ROUNDS):
-        if any(note.note_id == note_id for note in order.notes):
-            return order
-        note = Note(  # type: ignore[no-untyped-call]  # PynamoDB's
-            note_id=note_id, text=str(error), at=at, by=BY_PAYMENT, version=next_version(order)
-        )
-        if take_step(Rewrite(order, notes=[*order.notes, note])):
-            log.error("the payment provider refused a refund", extra={"order_id": order.order_id})
-            return order
-        order = get_order(order.customer_id, order.order_id)
-    raise OrderBusyError(busy_sentence())
+    if any(note.note_id == note_id for note in order.notes):
+        return order
+    note = Note(  # type: ignore[no-untyped-call]  # PynamoDB's
+        note_id=note_id, text=str(error), at=at, by=BY_PAYMENT, version=next_version(order)
+    )
+    take_step(Rewrite(order, notes=[*order.notes, note]))
+    log.error("the payment provider refused a refund", extra={"order_id": order.order_id})
+    return order
 
 
 def _refused(refund_id: str) -> str:

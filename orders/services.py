@@ -9,6 +9,7 @@ that ``release_unpaid`` settles later.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -80,16 +81,16 @@ from orders.steps import (
     BY_PAYMENT,
     BY_SHOP,
     ROUNDS,
-    Restocked,
+    OvertakenError,
     Rewrite,
     Step,
-    busy_sentence,
     check_reason,
     check_seen,
     credited,
-    drop_marker,
+    in_turn,
     kept_copies,
-    refusals,
+    marker_of,
+    restocking,
     take_step,
 )
 
@@ -410,59 +411,30 @@ def _follow(order: Order, payment: Payment, *, at: datetime) -> Order:
     return order
 
 
+@in_turn
 def _take_money(order: Order, payment: Payment, *, at: datetime) -> Order:
-    for _round in range(ROUNDS):
-        match order.state:
-            case Status.AWAITING_PAYMENT if (payment.amount, payment.currency) == (
-                order.total,
-                order.currency,
-            ):
-                if _place(order, payment, at=at):
-                    log.info("an order was placed", extra={"order_id": order.order_id})
-                    return order
-            case Status.AWAITING_PAYMENT:
-                log.error("a payment is not the amount of its order", extra={"order_id": order.order_id})
-                if _cancel(order, by=BY_PAYMENT, reason=WRONG_AMOUNT, owing=True, at=at):
-                    return give_back(order, payment, at=at)
-            case Status.CANCELLED:
-                log.warning("money came for a cancelled order", extra={"order_id": order.order_id})
-                return give_back(order, payment, at=at)
-            case _:
-                return order  # taken before
-        order = get_order(order.customer_id, order.order_id)
-    raise OrderBusyError(busy_sentence())
+    if order.state is Status.CANCELLED:
+        log.warning("money came for a cancelled order", extra={"order_id": order.order_id})
+        return give_back(order, payment, at=at)
+    if order.state is not Status.AWAITING_PAYMENT:
+        return order  # taken before
+    if (payment.amount, payment.currency) != (order.total, order.currency):
+        log.error("a payment is not the amount of its order", extra={"order_id": order.order_id})
+        _cancel(order, by=BY_PAYMENT, reason=WRONG_AMOUNT, owing=True, at=at)
+        return give_back(order, payment, at=at)
+    _place(order, payment, at=at)
+    log.info("an order was placed", extra={"order_id": order.order_id})
+    return order
 
 
-def _place(order: Order, payment: Payment, *, at: datetime) -> bool:
-    """Make an order placed and take its lines out of the cart; tell whether it still awaited payment."""
-    lines = list(order.lines)
-    marked = True
+def _place(order: Order, payment: Payment, *, at: datetime) -> None:
+    """Make an order placed and take its lines out of the cart, but for those that were changed since."""
     step = Step(order, Status.PLACED, by=BY_PAYMENT, reason="", at=at, payment_reference=payment.reference)
-
-    def write_all() -> None:
-        with transaction() as write:
-            if marked:
-                drop_marker(write, order)
-            for line in lines:
-                drop_line(write, owner=order.customer_id, book_id=line.book_id, quantity=int(line.quantity))
-            step.write(write)
-
-    for _round in range(ROUNDS):
-        try:
-            through_conflicts(write_all)
-        except TransactWriteError as error:
-            codes = refusals(error)
-            # Deletes come first in a transaction, updates last: the last code is the order's.
-            if codes[-1] == CONDITION_FAILED:
-                return False
-            # What has changed since stays, and the order is placed without it.
-            if marked:
-                marked = codes.pop(0) != CONDITION_FAILED
-            lines = [line for line, code in zip(lines, codes, strict=False) if code != CONDITION_FAILED]
-        else:
-            step.apply()
-            return True
-    raise OrderBusyError(busy_sentence())
+    lines = [
+        partial(drop_line, owner=order.customer_id, book_id=line.book_id, quantity=int(line.quantity))
+        for line in order.lines
+    ]
+    take_step(step, deletes=[marker_of(order), *lines])
 
 
 # Cancelling: the copies go back, and money with them.
@@ -477,11 +449,10 @@ def release(*, customer_id: str, order_id: str, reason: str, at: datetime, by: s
     return _release(get_order(customer_id, order_id), by=by, reason=reason, at=at)
 
 
+@in_turn
 def _release(order: Order, *, by: str, reason: str, at: datetime) -> Order:
-    while order.state is Status.AWAITING_PAYMENT:
-        if _cancel(order, by=by, reason=reason, owing=False, at=at):
-            break
-        order = get_order(order.customer_id, order.order_id)
+    if order.state is Status.AWAITING_PAYMENT:
+        _cancel(order, by=by, reason=reason, owing=False, at=at)
     return order
 
 
@@ -508,8 +479,9 @@ def cancel_order(
     """
     allowed = CANCELLABLE_BY_CUSTOMER if by == BY_CUSTOMER else CANCELLABLE_BY_STAFF
     reason = check_reason(reason, needed=by not in (BY_CUSTOMER, BY_SHOP, BY_PAYMENT))
-    order = get_order(customer_id, order_id)
-    for _round in range(ROUNDS):
+
+    @in_turn
+    def cancel(order: Order) -> Order:
         check_seen(order, seen, by=by)
         if order.state is Status.CANCELLED or _was_cancelled(order):
             return settle_now(order, at=at)
@@ -518,11 +490,11 @@ def cancel_order(
                 _("This order can no longer be cancelled: it is %(state)s.") % {"state": order.label.lower()}
             )
         owing = order.state is not Status.AWAITING_PAYMENT or _may_hold_money(order)
-        if _cancel(order, by=by, reason=reason, owing=owing, at=at, beside=beside):
-            log.info("an order was cancelled", extra={"order_id": order_id})
-            return settle_now(order, at=at)
-        order = get_order(customer_id, order_id)
-    raise OrderBusyError(busy_sentence())
+        _cancel(order, by=by, reason=reason, owing=owing, at=at, beside=beside)
+        log.info("an order was cancelled", extra={"order_id": order_id})
+        return settle_now(order, at=at)
+
+    return cancel(get_order(customer_id, order_id))
 
 
 def _was_cancelled(order: Order) -> bool:
@@ -539,13 +511,14 @@ def _may_hold_money(order: Order) -> bool:
 
 def _cancel(
     order: Order, *, by: str, reason: str, owing: bool, at: datetime, beside: Beside = nothing_beside
-) -> bool:
-    """Cancel an order and put its copies back; tell whether it still stood where it was read."""
+) -> None:
+    """Cancel an order and put its copies back."""
     copies = kept_copies(order)
     lines = credited(order, copies, as_="cancelled")
     step = Step(order, Status.CANCELLED, by=by, reason=reason, owing=owing, at=at, lines=lines)
-    restocked = Restocked(copies, by=by, reason=reason, at=at)
-    return take_step(step, restocked=restocked, drops_marker=order.may_be_paid, beside=beside)
+    deletes = [marker_of(order)] if order.may_be_paid else []
+    restocks = restocking(order, copies, by=by, reason=reason, at=at)
+    take_step(step, deletes=deletes, restocks=restocks, beside=beside)
 
 
 # What the shop does by itself.
@@ -626,7 +599,8 @@ def _requeue_strays(*, at: datetime) -> None:
         for listed in standing_in(key) if key else ():
             order = find_order(listed.customer_id, listed.order_id)
             if order and order.queue_name == key:
-                take_step(Rewrite(order, queue_name=queue_key(name, order.order_id)))
+                with suppress(OvertakenError):  # it is met again
+                    take_step(Rewrite(order, queue_name=queue_key(name, order.order_id)))
 
 
 def _abandoned_before(at: datetime) -> datetime:

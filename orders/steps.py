@@ -6,10 +6,11 @@ stood on the screen: what somebody else did since is told, and not written over.
 """
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial, wraps
+from typing import Any, Concatenate, NotRequired, TypedDict
 
 from django.utils.formats import date_format
 from django.utils.functional import Promise
@@ -27,6 +28,7 @@ from catalog import services as catalogue
 from orders.errors import BadStepError, OrderBusyError, OrderChangedError, TooLateError
 from orders.models import Order, OrderLine, StatusChange, UnpaidOrder
 from orders.queues import queue_key, queue_of
+from orders.selectors import get_order
 from orders.states import LABELS, REASONS, SENT_ELSEWHERE, Status, may_become
 
 ROUNDS = 5  # how often a step is planned anew when the order changed under it
@@ -38,6 +40,21 @@ _WHO: Mapping[str, Promise] = {
     BY_SHOP: gettext_lazy("the shop itself"),
     BY_PAYMENT: gettext_lazy("the payment provider"),
 }
+
+
+class Instruction(TypedDict):
+    """What a clerk's every step is told: which order, by whom, when, what they saw, and what goes with it."""
+
+    customer_id: str
+    order_id: str
+    by: str
+    at: datetime
+    seen: NotRequired[int | None]
+    beside: NotRequired[Beside]
+
+
+class OvertakenError(Exception):
+    """The order is not as it was read, and nothing was written: plan the step anew, or leave it."""
 
 
 class Rewrite:
@@ -104,82 +121,68 @@ class Step(Rewrite):
         )
 
 
-@dataclass(frozen=True)
-class Restocked:
-    """Copies, by book, that go back into stock, and what the stock ledger says of them."""
-
-    copies: Mapping[str, int]
-    by: str
-    reason: str
-    at: datetime
-
-
-_NOTHING_RESTOCKED = Restocked({}, by="", reason="", at=datetime.min)  # noqa: DTZ901 - nobody reads it
-
-
 def next_version(order: Order) -> int:
     """Return the version that an order has after its next write."""
     return int(order.version) + 1
 
 
+def in_turn[**P](act: Callable[Concatenate[Order, P], Order]) -> Callable[Concatenate[Order, P], Order]:
+    """Have a function do what is left to do with an order, and read it anew as long as it changes meanwhile.
+
+    Raises ``OrderBusyError`` when no turn came.
+    """
+
+    @wraps(act)
+    def act_in_turn(order: Order, /, *args: P.args, **kwargs: P.kwargs) -> Order:
+        for _round in range(ROUNDS):
+            try:
+                return act(order, *args, **kwargs)
+            except OvertakenError:
+                order = get_order(order.customer_id, order.order_id)
+        raise OrderBusyError(busy_sentence())
+
+    return act_in_turn
+
+
 def take_step(
     step: Rewrite,
     *,
-    restocked: Restocked | None = None,
-    drops_marker: bool = False,
+    deletes: Iterable[Beside] = (),
+    restocks: Iterable[Beside] = (),
     beside: Beside = nothing_beside,
-) -> bool:
-    """Take a step with all that belongs to it, in one transaction; tell whether the order was as it was read.
+) -> None:
+    """Take a step with all that belongs to it, in one transaction.
 
-    Copies of a book that the catalogue no longer knows go nowhere. ``drops_marker``: the order no
-    longer keeps another from awaiting payment. ``beside`` adds what else belongs into it, such as
-    the admin's log.
+    Each of ``deletes`` adds a delete, each of ``restocks`` an update. What is refused among them is left
+    out: copies of a book that the catalogue no longer knows go nowhere. ``beside`` adds what else belongs
+    into it, such as the admin's log. Raises ``OvertakenError`` unless the order is as it was read, and
+    ``OrderBusyError``.
     """
-    told = restocked or _NOTHING_RESTOCKED
-    books = dict(told.copies)
-    marked = drops_marker
+    deletes, restocks = list(deletes), list(restocks)
 
     def write_all() -> None:
         with transaction() as write:
-            if marked:
-                drop_marker(write, step.order)
-            beside(write)
-            step.write(write)
-            for book_id, copies in books.items():
-                catalogue.return_copies(
-                    write,
-                    book_id=book_id,
-                    copies=copies,
-                    order_id=step.order.order_id,
-                    by=told.by,
-                    # What a clerk typed may name the customer, whom the ledger would never forget.
-                    reason=told.reason if told.reason in REASONS else "",
-                    at=told.at,
-                )
+            for add in (*deletes, beside, step.write, *restocks):
+                add(write)
 
     for _round in range(ROUNDS):
         try:
             through_conflicts(write_all)
         except TransactWriteError as error:
-            codes = refusals(error)
-            # Updates come last, in the order in which they were added; deletes come first.
-            of_order, *of_books = codes[len(codes) - 1 - len(books) :]
+            codes = _refusals(error)
+            # A transaction's deletes come first, its updates last, in the order in which they were added.
+            of_order, *of_books = codes[len(codes) - 1 - len(restocks) :]
             if of_order == CONDITION_FAILED:
-                return False
-            if marked:
-                marked = codes[0] != CONDITION_FAILED
-            books = {
-                book_id: copies
-                for (book_id, copies), code in zip(books.items(), of_books, strict=True)
-                if code != CONDITION_FAILED
-            }
+                raise OvertakenError from error
+            deletes = _passed(deletes, codes)
+            restocks = _passed(restocks, of_books)
         else:
             step.apply()
-            return True
+            return
     raise OrderBusyError(busy_sentence())
 
 
-def refusals(error: TransactWriteError) -> list[str | None]:
+def _refusals(error: TransactWriteError) -> list[str | None]:
     """Return why each action of a transaction was refused, some because its condition failed.
 
     Raises ``OrderBusyError`` when it went on meeting others, and any other error as it came.
@@ -192,13 +195,34 @@ def refusals(error: TransactWriteError) -> list[str | None]:
     return codes
 
 
-def drop_marker(write: TransactWrite, order: Order) -> None:
-    """Add to a transaction that an order no longer keeps others from awaiting payment.
+def _passed(writes: list[Beside], codes: list[str | None]) -> list[Beside]:
+    return [add for add, code in zip(writes, codes, strict=False) if code != CONDITION_FAILED]
+
+
+def marker_of(order: Order) -> Beside:
+    """Return the delete by which an order no longer keeps others from awaiting payment.
 
     It fails when the marker is another order's: this one was written before there were markers.
     """
     mine = (UnpaidOrder.order_id == order.order_id) | UnpaidOrder.order_id.does_not_exist()
-    write.delete(UnpaidOrder(order.customer_id), condition=mine)
+    return lambda write: write.delete(UnpaidOrder(order.customer_id), condition=mine)
+
+
+def restocking(
+    order: Order, copies: Mapping[str, int], *, by: str, reason: str, at: datetime
+) -> Iterator[Beside]:
+    """Yield the updates that put copies, by book, back into stock, each with what the stock ledger says of it."""
+    for book_id, number in copies.items():
+        yield partial(
+            catalogue.return_copies,
+            book_id=book_id,
+            copies=number,
+            order_id=order.order_id,
+            by=by,
+            # What a clerk typed may name the customer, whom the ledger would never forget.
+            reason=reason if reason in REASONS else "",
+            at=at,
+        )
 
 
 def credited(order: Order, copies: Mapping[str, int], *, as_: str) -> list[OrderLine]:
