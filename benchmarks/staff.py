@@ -46,7 +46,7 @@ from bookstore.devstack import stores
 from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.tables import all_tables
 from cart import services as carts
-from catalog import keys, search
+from catalog import categories, keys, search
 from catalog import services as catalogue
 from catalog.drafts import check_facts
 from catalog.models import Book
@@ -331,7 +331,7 @@ def main() -> int:
         search.BOOKS.create()
         ORDERS.create()
         for number in range(CATEGORIES):
-            catalogue.save_category(slug=f"shelf-{number}", name=f"Shelf {number}")
+            categories.save_category(slug=f"shelf-{number}", name=f"Shelf {number}")
         took = store(Book.Meta.table_name, books(now)) + store(Order.Meta.table_name, sold(now))
         print(f"{BOOKS:,} books and {SOLD:,} orders were written in {took:.0f} s.", flush=True)
         clerk = Clerk(wire)

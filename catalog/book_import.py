@@ -28,6 +28,7 @@ from bookstore.dynamodb.tables import Beside
 from bookstore.pieces import Until, never
 from bookstore.tasks import calls
 from catalog import selectors, services, sitemap
+from catalog.categories import recount_categories
 from catalog.csv_import import noting
 from catalog.drafts import FACTS, BookFacts, changed_facts, check_book_id, check_facts, facts_of
 from catalog.errors import BadBookError, BookChangedError, BookExistsError, BookNotFoundError, CatalogError
@@ -293,7 +294,7 @@ def apply(
         if done.read < len(todo) and until():
             return done
     moves = (move for row in todo for move in row.changes if move[0] == HEADINGS["category"])
-    services.recount_categories({slug for _heading, old, new in moves for slug in (old, new) if slug})
+    recount_categories({slug for _heading, old, new in moves for slug in (old, new) if slug})
     if done.added:
         sitemap.build()
     done.finished = True

@@ -32,6 +32,7 @@ from django.utils.translation import gettext as _
 
 from bookstore import aws
 from catalog import keys
+from catalog.categories import CATEGORY_CHARACTERS
 from catalog.drafts import (
     FACTS,
     NAME_CHARACTERS,
@@ -43,7 +44,6 @@ from catalog.drafts import (
 )
 from catalog.errors import BadBookError
 from catalog.loading import Draft
-from catalog.services import CATEGORY_CHARACTERS
 
 if TYPE_CHECKING:
     from _csv import Reader

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import batched
 
 from bookstore.pieces import Until, never
-from catalog import services, sitemap
+from catalog import categories, sitemap
 from catalog.csv_import import BadRow, BookFile, ImportFileError, Row
 from catalog.loading import Draft, load_books
 from catalog.selectors import BOOKS_A_BATCH
@@ -70,7 +70,7 @@ def import_books(
         on_rows(len(rows))
         if until():
             return done
-    services.recount_categories(shelves.met)
+    categories.recount_categories(shelves.met)
     if done.added:
         sitemap.build()
     done.finished = True

@@ -2,7 +2,7 @@
 
 So a book's entries always add up to its stock. A book that was stored before there was a ledger
 has no opening entry: what its entries leave over is its opening balance, which ``opening_of``
-says, and which ``services.state_opening`` writes down.
+says, and which ``stock.state_opening`` writes down.
 """
 
 import secrets

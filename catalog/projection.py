@@ -6,7 +6,7 @@ Nothing follows from the Reviews stream: a review changes its book in the same t
 from bookstore.streams.errors import UnprojectableError
 from bookstore.streams.records import Change
 from bookstore.streams.registry import projects
-from catalog import search, services
+from catalog import derived, search
 
 
 @projects("Books")
@@ -29,7 +29,7 @@ def mend_book(change: Change) -> None:
     if change.new is None:
         return
     try:
-        services.mend_derived(change.new)
+        derived.mend_derived(change.new)
     except KeyError as error:
         raise UnprojectableError(f"the book has no {error}") from error
 

@@ -11,8 +11,8 @@ from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.opensearch import rebuild
 from bookstore.pieces import Until, never
 from catalog import patience, search
+from catalog.derived import mend_derived
 from catalog.selectors import book_image, book_images
-from catalog.services import mend_derived
 
 logger = logging.getLogger(__name__)
 

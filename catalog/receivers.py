@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from catalog import selectors, services
+from catalog import reviews, selectors
 
 
 def export(sender: object, customer_id: str, **_kwargs: object) -> dict[str, Any]:  # noqa: ARG001 - a signal's signature
@@ -25,4 +25,4 @@ def export(sender: object, customer_id: str, **_kwargs: object) -> dict[str, Any
 
 def forget(sender: object, customer_id: str, **_kwargs: object) -> None:  # noqa: ARG001 - a signal's signature
     """Remove what the customer said about books, with the stars; the second time nothing is left."""
-    services.erase_reviews(customer_id=customer_id, reviews=selectors.reviews_by(customer_id))
+    reviews.erase_reviews(customer_id=customer_id, reviews=selectors.reviews_by(customer_id))

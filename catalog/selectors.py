@@ -182,6 +182,17 @@ def get_book(book_id: str, *, withdrawn: bool = False) -> Book:
     return _as_its_copies_say(book)
 
 
+def stored_book(book_id: str) -> Book:
+    """Return one book, withdrawn or not, exactly as it is stored, for those who write it: one consistent GetItem.
+
+    Raises ``BookNotFoundError``.
+    """
+    try:
+        return Book.get(book_id, consistent_read=True)
+    except Book.DoesNotExist:
+        raise BookNotFoundError(book_id) from None
+
+
 def _as_its_copies_say(book: Book) -> Book:
     """Correct ``availability``, which follows a sale through the stream, where the copies themselves were read."""
     book.availability = availability_of(int(book.stock))

@@ -1,7 +1,7 @@
 """Categories that come with books: made when the first book of theirs is met."""
 
+from catalog.categories import save_category
 from catalog.models import Category
-from catalog.services import save_category
 
 
 class Shelves:

@@ -4,7 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from bookstore.accounts.forms import AddressForm
-from catalog.services import MOST_STARS, REVIEW_CHARACTERS, REVIEW_TITLE_CHARACTERS
+from catalog.reviews import MOST_STARS, REVIEW_CHARACTERS, REVIEW_TITLE_CHARACTERS
 
 
 class CheckoutForm(AddressForm):

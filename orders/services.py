@@ -30,13 +30,14 @@ from bookstore.dynamodb.errors import (
     cancellation_codes,
     is_condition_failure,
     is_transient,
+    refused_updates,
 )
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 from bookstore.money import to_cents
 from bookstore.typesetting import money
 from cart.selectors import MOST_TITLES, Cart, CartLineView, cart_of
 from cart.services import AddedBooks, add_books, drop_line
-from catalog import services as catalogue
+from catalog import reviews, stock
 from catalog.errors import NotBoughtError
 from catalog.selectors import books_by_id
 from orders import payments
@@ -168,7 +169,7 @@ def _write_reservation(order: Order) -> list[bool]:
             write.save(order, condition=Order.order_id.does_not_exist())
             write.save(marker, condition=UnpaidOrder.order_id.does_not_exist())
             for line in order.lines:
-                catalogue.take_copies(
+                stock.take_copies(
                     write,
                     book_id=line.book_id,
                     copies=int(line.quantity),
@@ -188,7 +189,7 @@ def _write_reservation(order: Order) -> list[bool]:
         if CONDITION_FAILED not in codes:
             raise
         placed = [code == CONDITION_FAILED for code in codes[:2]]  # puts come first
-        return placed + catalogue.refused_updates(codes, last=len(order.lines))
+        return placed + refused_updates(codes, last=len(order.lines))
     return []
 
 
@@ -636,11 +637,11 @@ def rate_from_order(*, order: Order, book_id: str, stars: int, title: str, text:
     """Rate a book that this order holds; a second rating replaces the first.
 
     Raises ``catalog.errors.NotBoughtError`` unless the order is paid and neither cancelled nor
-    returned, and what ``catalog.services.rate_book`` raises.
+    returned, and what ``catalog.reviews.rate_book`` raises.
     """
     if not holds(order, book_id):
         raise NotBoughtError
-    catalogue.rate_book(
+    reviews.rate_book(
         book_id=book_id,
         customer_id=order.customer_id,
         order_id=order.order_id,

@@ -24,7 +24,7 @@ from pynamodb.transactions import TransactWrite
 from bookstore.dynamodb.conflicts import is_conflict, through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
-from catalog import services as catalogue
+from catalog import stock
 from orders.errors import BadStepError, OrderBusyError, OrderChangedError, TooLateError
 from orders.models import Order, OrderLine, StatusChange, UnpaidOrder
 from orders.queues import queue_key, queue_of
@@ -214,7 +214,7 @@ def restocking(
     """Yield the updates that put copies, by book, back into stock, each with what the stock ledger says of it."""
     for book_id, number in copies.items():
         yield partial(
-            catalogue.return_copies,
+            stock.return_copies,
             book_id=book_id,
             copies=number,
             order_id=order.order_id,

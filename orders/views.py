@@ -25,8 +25,8 @@ from bookstore.typesetting import money
 from cart.errors import CartError
 from cart.selectors import MOST_TITLES, Cart, cart_of
 from catalog.errors import CatalogError, NotBoughtError
+from catalog.reviews import MOST_STARS
 from catalog.selectors import review_of
-from catalog.services import MOST_STARS
 from orders import payments, selectors, services
 from orders.errors import (
     BooksUnavailableError,

@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from bookstore.dynamodb.tables import transaction
-from catalog import services
+from catalog import categories, services, stock
 
 _numbers = itertools.count(1)
 
 
 def category(slug: str = "fiction", name: str = "", **fields: Any) -> Any:
-    return services.save_category(slug=slug, name=name or slug.replace("-", " ").capitalize(), **fields)
+    return categories.save_category(slug=slug, name=name or slug.replace("-", " ").capitalize(), **fields)
 
 
 def book(name: str = "", *, price: str = "7.99", stock: int = 10, **fields: Any) -> Any:
@@ -28,7 +28,7 @@ def book(name: str = "", *, price: str = "7.99", stock: int = 10, **fields: Any)
 def sold(book: Any, copies: int = 1) -> None:
     """Take copies of a book from stock, as an order does."""
     with transaction() as write:
-        services.take_copies(
+        stock.take_copies(
             write,
             book_id=book.id,
             copies=copies,

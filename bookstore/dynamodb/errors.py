@@ -1,5 +1,7 @@
 """What goes wrong between the shop and DynamoDB, told apart."""
 
+from collections.abc import Sequence
+
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 
@@ -48,6 +50,14 @@ def cancellation_codes(error: TransactWriteError) -> list[str | None]:
     if response_code(error) != "TransactionCanceledException":
         return []
     return [reason.code if reason else None for reason in error.cancellation_reasons]
+
+
+def refused_updates(codes: Sequence[str | None], *, last: int) -> list[bool]:
+    """Return which of a cancelled transaction's last updates were refused, given its ``cancellation_codes``.
+
+    Updates come behind all else: so these are those of its books' copies, say, not of what was put.
+    """
+    return [code == CONDITION_FAILED for code in codes[len(codes) - last :]]
 
 
 def is_transient(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from bookstore.dynamodb.admin.options import FacadeAdmin
 from bookstore.dynamodb.admin.paths import Path
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.tables import Beside, nothing_beside
-from catalog import keys, services
+from catalog import categories, keys
 from catalog.errors import (
     BadCategoryError,
     CategoryChangedError,
@@ -58,7 +58,7 @@ class Categories(Source):
     def create(self, row: Any, *, beside: Beside = nothing_beside) -> None:
         """Add a category."""
         with _in_the_admins_words():
-            services.add_category(slug=row.pk, **_said(row, {}), beside=beside)
+            categories.add_category(slug=row.pk, **_said(row, {}), beside=beside)
         row.version = 1
 
     def update(
@@ -66,13 +66,15 @@ class Categories(Source):
     ) -> None:
         """Change what is said about a category."""
         with _in_the_admins_words():
-            services.revise_category(slug=row.pk, version=version or 0, **_said(row, changed), beside=beside)
+            categories.revise_category(
+                slug=row.pk, version=version or 0, **_said(row, changed), beside=beside
+            )
         row.version = (version or 0) + 1
 
     def delete(self, row: Any, *, beside: Beside = nothing_beside) -> None:
         """Delete a category without books."""
         with _in_the_admins_words():
-            services.delete_category(slug=row.pk, version=row.version, beside=beside)
+            categories.delete_category(slug=row.pk, version=row.version, beside=beside)
 
 
 def _said(row: Any, changed: Mapping[str, Any]) -> dict[str, Any]:

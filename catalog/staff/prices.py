@@ -17,18 +17,18 @@ from django.utils.translation import gettext_lazy, ngettext
 from bookstore.dynamodb.admin.options import ACTION_SECONDS, FAILURES_TOLD
 from bookstore.dynamodb.budget import waiting_at_most
 from bookstore.dynamodb.tables import Beside
-from catalog import services
+from catalog import prices
 from catalog.drafts import check_price
 from catalog.errors import BadBookError
-from catalog.services import NewPrice
+from catalog.prices import NewPrice
 from catalog.staff import pages
 
 LEAST_PERCENT, MOST_PERCENT = Decimal(-90), Decimal(400)
 
 ROUNDINGS = [
-    (services.CENT, gettext_lazy("to the penny")),
-    (services.NINETY_NINE, gettext_lazy("to the nearest price that ends in .99")),
-    (services.HALF, gettext_lazy("to the nearest 0.50")),
+    (prices.CENT, gettext_lazy("to the penny")),
+    (prices.NINETY_NINE, gettext_lazy("to the nearest price that ends in .99")),
+    (prices.HALF, gettext_lazy("to the nearest 0.50")),
 ]
 
 # The books chosen, as they were: number, version, title, price. Signed, so that nobody adds to them.
@@ -91,12 +91,12 @@ def apply(admin: Any, request: HttpRequest) -> HttpResponseBase:
         return pages.logged(request, row, changes=[(_("Price"), each.old, each.new, "price")])
 
     with waiting_at_most(ACTION_SECONDS):
-        done = services.reprice_books(prices=moves, at=timezone.now(), beside=beside)
+        done = prices.reprice_books(prices=moves, at=timezone.now(), beside=beside)
     _report(request, done, titles)
     return HttpResponseRedirect(pages.address(admin, "changelist"))
 
 
-def _report(request: HttpRequest, done: services.Repriced, titles: dict[str, str]) -> None:
+def _report(request: HttpRequest, done: prices.Repriced, titles: dict[str, str]) -> None:
     if count := len(done.changed):
         told = ngettext("%(count)d price was changed.", "%(count)d prices were changed.", count)
         messages.success(request, told % {"count": count})
@@ -113,7 +113,7 @@ def _report(request: HttpRequest, done: services.Repriced, titles: dict[str, str
 def _row(each: Sequence[Any], percent: Decimal, rounding: str) -> dict[str, Any]:
     _book_id, _version, title, price = each
     old = Decimal(price)
-    new = services.percent_of(old, percent, rounding)
+    new = prices.percent_of(old, percent, rounding)
     try:
         check_price(new)
     except BadBookError as error:

@@ -19,7 +19,7 @@ from bookstore.dynamodb.admin.paths import Path
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.admin.tools import Tool, ToolsAdmin
 from bookstore.dynamodb.attributes import instant_text
-from catalog import services
+from catalog import reviews
 from catalog.errors import CatalogError
 from catalog.models import HIDDEN, PUBLISHED
 from catalog.models import Review as ReviewItem
@@ -108,12 +108,12 @@ def _in_the_admins_words() -> Iterator[None]:
 
 
 def _hide(site: Any, request: HttpRequest, row: Review, _form: Any) -> str:
-    site.take(request, row, services.hide_review, _("Hidden."))
+    site.take(request, row, reviews.hide_review, _("Hidden."))
     return _("The review is hidden, and its stars do not count.")
 
 
 def _publish(site: Any, request: HttpRequest, row: Review, _form: Any) -> str:
-    site.take(request, row, services.publish_review, _("Published again."))
+    site.take(request, row, reviews.publish_review, _("Published again."))
     return _("The review is published, and its stars count again.")
 
 
@@ -185,7 +185,7 @@ class ReviewAdmin(ToolsAdmin):
         self.for_each(
             request,
             queryset,
-            lambda row: self.take(request, row, services.hide_review, _("Hidden.")),
+            lambda row: self.take(request, row, reviews.hide_review, _("Hidden.")),
             done=done,
         )
 
@@ -200,6 +200,6 @@ class ReviewAdmin(ToolsAdmin):
         self.for_each(
             request,
             queryset,
-            lambda row: self.take(request, row, services.publish_review, _("Published again.")),
+            lambda row: self.take(request, row, reviews.publish_review, _("Published again.")),
             done=done,
         )

@@ -16,6 +16,7 @@ from bookstore.dynamodb.pages import BadCursorError
 from catalog import ledger, services
 from catalog.errors import BadBookError, BookChangedError, BookNotFoundError, CatalogError, StockChangedError
 from catalog.staff import pages
+from catalog.stock import adjust_stock, receive_stock
 
 REASONS = (  # offered; any other words do as well
     gettext_lazy("Counted"),
@@ -153,7 +154,7 @@ _WORDS = {
 def _receive(request: HttpRequest, book: Any, said: dict[str, Any]) -> str:
     copies = said["copies"]
     told = ngettext("Received %(count)d copy.", "Received %(count)d copies.", copies) % {"count": copies}
-    done = services.receive_stock(
+    done = receive_stock(
         book_id=book.pk,
         copies=copies,
         reason=said["reason"],
@@ -167,7 +168,7 @@ def _receive(request: HttpRequest, book: Any, said: dict[str, Any]) -> str:
 
 def _adjust(request: HttpRequest, book: Any, said: dict[str, Any]) -> str:
     seen, counted = said["seen"], said["counted"]
-    done = services.adjust_stock(
+    done = adjust_stock(
         book_id=book.pk,
         seen=seen,
         counted=counted,

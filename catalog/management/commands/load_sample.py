@@ -7,7 +7,8 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from bookstore.commands import LocalCommand
-from catalog import images, selectors, services, sitemap
+from catalog import images, selectors, sitemap
+from catalog.categories import recount_categories, save_category
 from catalog.loading import Draft, load_books
 from catalog.progress import Progress
 from catalog.sample_catalogue import Cover, SampleBook, read_sample, with_cover
@@ -22,7 +23,7 @@ class Command(LocalCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         categories = read_sample()
         for category in categories:
-            services.save_category(
+            save_category(
                 slug=category.slug,
                 name=category.name,
                 description=category.description,
@@ -32,7 +33,7 @@ class Command(LocalCommand):
         drafts, covers = self._draw(self._incomplete(books))
         stored = self._store(covers)
         added = self._load(drafts)
-        services.recount_categories(category.slug for category in categories)
+        recount_categories(category.slug for category in categories)
         if added:
             sitemap.build()
         self.stdout.write(

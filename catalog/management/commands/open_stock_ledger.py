@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from catalog import ledger, selectors, services
+from catalog import ledger, selectors, stock
 from catalog.errors import BookNotFoundError
 from catalog.progress import Progress
 
@@ -31,6 +31,6 @@ class Command(BaseCommand):
 
     def _state(self, book_id: str) -> bool:
         try:
-            return services.state_opening(book_id=book_id, at=timezone.now())
+            return stock.state_opening(book_id=book_id, at=timezone.now())
         except BookNotFoundError:
             return False  # gone since it was listed

@@ -27,6 +27,7 @@ from bookstore.dynamodb.tables import all_tables, connection, table_name  # noqa
 from bookstore.streams.handler import BatchResponse  # noqa: E402
 from bookstore.streams.pump import Pump  # noqa: E402
 from cart.services import add_to_cart  # noqa: E402
+from catalog import reviews  # noqa: E402
 from catalog import services as catalogue  # noqa: E402
 from catalog.models import Book  # noqa: E402
 from orders import services as ordering  # noqa: E402
@@ -141,7 +142,7 @@ def book_revised() -> None:
 def book_rated() -> None:
     order = placed()
     for customer, stars in (("c-1", 5), ("c-2", 4), ("c-3", 5)):
-        catalogue.rate_book(book_id="emma", customer_id=customer, order_id=order.order_id, stars=stars, at=AT)
+        reviews.rate_book(book_id="emma", customer_id=customer, order_id=order.order_id, stars=stars, at=AT)
 
 
 def book_withdrawn() -> None:

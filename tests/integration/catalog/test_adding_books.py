@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog import selectors, services
+from catalog import selectors, services, stock
 from catalog.errors import (
     AuthorNotFoundError,
     BadBookError,
@@ -141,14 +141,14 @@ def test_two_editors_of_one_book_do_not_overwrite_one_another(now):
 
 def test_an_edit_between_reading_and_writing_is_noticed(now, monkeypatch):
     book("Emma", book_id="b-1")
-    read = services._read
+    read = services.stored_book
 
     def slow(book_id):
         found = read(book_id)
         Book(book_id).update(actions=[Book.version.add(1)])  # somebody else was quicker
         return found
 
-    monkeypatch.setattr(services, "_read", slow)
+    monkeypatch.setattr(services, "stored_book", slow)
     with pytest.raises(BookChangedError):
         services.revise_book(book_id="b-1", version=1, name="Pride", at=now)
     assert stored("b-1").name == "Emma"
@@ -156,7 +156,7 @@ def test_an_edit_between_reading_and_writing_is_noticed(now, monkeypatch):
 
 def test_a_sale_is_no_edit(now):
     book("Emma", book_id="b-1")
-    services.receive_stock(book_id="b-1", copies=5, at=now)
+    stock.receive_stock(book_id="b-1", copies=5, at=now)
     revised = services.revise_book(book_id="b-1", version=1, name="Pride", at=now)
     assert (revised.name, revised.stock, revised.version) == ("Pride", 15, 2)
 
@@ -229,7 +229,7 @@ def test_an_unknown_book_can_be_neither_revised_nor_withdrawn(now):
         lambda: services.revise_book(book_id="x", version=1, name="Y", at=now),
         lambda: services.withdraw_book(book_id="x", at=now),
         lambda: services.bring_back_book(book_id="x", at=now),
-        lambda: services.receive_stock(book_id="x", copies=1, at=now),
+        lambda: stock.receive_stock(book_id="x", copies=1, at=now),
     ):
         with pytest.raises(BookNotFoundError):
             act()

@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 
 from bookstore.dynamodb.pages import BadCursorError, sign_cursor
-from catalog import selectors, services
+from catalog import selectors, services, stock
 from catalog.errors import AuthorNotFoundError, BookNotFoundError
 from catalog.models import Book
 from tests.factories import book
@@ -105,7 +105,7 @@ def test_a_category_page_is_one_store_call_however_many_books_there_are(shelf, w
 def test_a_sale_that_leaves_a_book_in_stock_rewrites_no_card(shelf):
     book(book_id="b-1", stock=100)
     (before,) = selectors.books_in_category(slug="fiction").items
-    services.receive_stock(book_id="b-1", copies=1, at=datetime.now(UTC))
+    stock.receive_stock(book_id="b-1", copies=1, at=datetime.now(UTC))
     (after,) = selectors.books_in_category(slug="fiction").items
     assert before.serialize(null_check=False) == after.serialize(null_check=False)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from catalog import selectors, services
+from catalog import categories, selectors, services
 from catalog.errors import BadCategoryError, CategoryNotFoundError
 from catalog.models import Category
 from tests.factories import book, category
@@ -48,7 +48,7 @@ def test_saving_a_category_again_writes_nothing(wire):
 def test_an_edit_of_a_category_leaves_its_count():
     category("cars", "Cars")
     book(category="cars")
-    services.recount_categories()
+    categories.recount_categories()
     category("cars", "Motor cars")
     assert selectors.get_category("cars").name == "Motor cars"
     assert selectors.get_category("cars").count == 1
@@ -65,7 +65,7 @@ def test_an_edit_of_a_category_leaves_its_count():
 )
 def test_a_bad_category_is_refused(said, wrong):
     with pytest.raises(BadCategoryError) as caught:
-        services.save_category(**said)
+        categories.save_category(**said)
     assert caught.value.problems.keys() == wrong
     assert list(Category.scan()) == []
 
@@ -77,7 +77,7 @@ def test_counts_are_of_the_books_listed(now):
         book(book_id=f"c-{number}", category="cars")
     book(category="plays")
     services.withdraw_book(book_id="c-0", at=now)
-    assert services.recount_categories() == {"cars": 2, "plays": 1}
+    assert categories.recount_categories() == {"cars": 2, "plays": 1}
     assert {each.slug: each.count for each in selectors.categories()} == {"cars": 2, "plays": 1}
 
 
@@ -85,9 +85,9 @@ def test_only_the_categories_named_are_recounted_and_only_changes_are_written(wi
     category("cars")
     category("plays")
     book(category="cars")
-    assert services.recount_categories(["cars", "unknown"]) == {"cars": 1}
+    assert categories.recount_categories(["cars", "unknown"]) == {"cars": 1}
     before = len(wire.dynamodb.requests)
-    services.recount_categories(["cars"])
+    categories.recount_categories(["cars"])
     assert "UpdateItem" not in wire.dynamodb.requests[before:]
 
 
@@ -102,5 +102,5 @@ def test_a_category_of_more_than_a_megabyte_is_counted_whole(monkeypatch):
         return ask(operation, **arguments, Limit=2)
 
     monkeypatch.setattr(selectors.patience, "ask", in_small_pages)
-    assert services.recount_categories() == {"cars": 5}
+    assert categories.recount_categories() == {"cars": 5}
     assert len(pages) == 3

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from pynamodb.exceptions import TransactWriteError
 
 from bookstore import aws
-from catalog import csv_import, importing, loading, selectors, services
+from catalog import categories, csv_import, importing, loading, selectors, services
 from catalog.drafts import check_facts
 from catalog.loading import Draft, load_books
 from catalog.models import Book, Category, Contribution, Unique
@@ -127,7 +127,7 @@ def test_what_staff_made_of_a_book_outlives_another_import(csv_of, now):
 
 
 def test_a_category_that_is_there_keeps_its_name_and_place(csv_of):
-    services.save_category(slug="novels", name="Our Novels", position=7)
+    categories.save_category(slug="novels", name="Our Novels", position=7)
     run(csv_of(row(0), row(1)))
     assert [(each.name, each.position) for each in selectors.categories()] == [
         ("Our Novels", 7),
@@ -283,7 +283,7 @@ def test_in_pieces_a_file_comes_to_the_same_as_in_one_go(csv_of, now):
         retold += more
         pieces += 1
         staff.delete()
-        services.recount_categories(["novels"])
+        categories.recount_categories(["novels"])
     assert pieces == 4
     assert done == whole
     assert retold == told

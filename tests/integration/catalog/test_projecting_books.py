@@ -7,7 +7,7 @@ import pytest
 from bookstore.opensearch.engine import client
 from bookstore.streams.errors import UnprojectableError
 from bookstore.streams.records import Change
-from catalog import projection, search, selectors, services
+from catalog import projection, reviews, search, selectors, services, stock
 from catalog.models import Book
 from catalog.search import SearchQuery
 from tests.factories import book
@@ -33,7 +33,7 @@ def history(image_of, now):
     images = [image_of("emma")]
     services.revise_book(book_id="emma", version=1, name="Emma Revised", at=now)
     images.append(image_of("emma"))
-    services.receive_stock(book_id="emma", copies=3, at=now)
+    stock.receive_stock(book_id="emma", copies=3, at=now)
     images.append(image_of("emma"))
     services.withdraw_book(book_id="emma", at=now)
     images.append(image_of("emma"))
@@ -92,7 +92,7 @@ def test_availability_follows_the_stock_in_one_step(image_of):
 def test_rating_follows_the_stars(image_of, now):
     book(book_id="emma", prior_rating="4.00")
     before = image_of("emma")
-    services.rate_book(book_id="emma", customer_id="c-1", order_id="o-1", stars=1, at=now)
+    reviews.rate_book(book_id="emma", customer_id="c-1", order_id="o-1", stars=1, at=now)
     project(change(before, image_of("emma")))
     found = selectors.get_book("emma")
     assert (found.rating, found.rating_key) == (Decimal("3.50"), "3.50#emma")
@@ -154,7 +154,7 @@ def test_a_removal_replayed_from_a_dead_letter_knows_only_the_revision():
 def test_through_the_stream_a_book_reaches_search_and_its_derived_attributes_follow(pump, now):
     book("Emma", book_id="emma", stock=6, prior_rating="4.00")
     Book("emma").update(actions=[Book.stock.add(-3), Book.revision.add(1)])
-    services.rate_book(book_id="emma", customer_id="c-1", order_id="o-1", stars=1, at=now)
+    reviews.rate_book(book_id="emma", customer_id="c-1", order_id="o-1", stars=1, at=now)
     assert pump() >= 3
     found = selectors.get_book("emma")
     assert (found.availability, found.rating) == ("low", Decimal("3.50"))

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from bookstore.accounts.signals import collect_export, customer_erased
-from catalog import selectors, services
+from catalog import reviews, selectors, services
 from catalog.errors import BadReviewError, BookNotFoundError
 from catalog.models import Book, Review
 from tests.factories import book
@@ -15,7 +15,7 @@ def stored(book_id="b-1"):
 
 
 def rate(stars, *, customer="c-1", at, book_id="b-1", **words):
-    return services.rate_book(
+    return reviews.rate_book(
         book_id=book_id, customer_id=customer, order_id="o-1", stars=stars, at=at, **words
     )
 
@@ -125,7 +125,7 @@ def test_a_customer_who_is_forgotten_leaves_no_review_and_no_stars(now):
         rate(5, at=now, book_id=book_id)
         rate(3, at=now, book_id=book_id, customer="c-2")
     for _ in range(2):  # the second time nothing is left to do
-        services.erase_reviews(customer_id="c-1", reviews=selectors.reviews_by("c-1"))
+        reviews.erase_reviews(customer_id="c-1", reviews=selectors.reviews_by("c-1"))
         assert (stored("b-2").rating_sum, stored("b-2").rating_count) == (3, 1)
     assert {review.customer_id for review in Review.scan()} == {"c-2"}
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 from pynamodb.exceptions import TransactWriteError
 
-from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, refused_updates
 from bookstore.dynamodb.tables import transaction
-from catalog import models, services
+from catalog import models, services, stock
 from catalog.errors import BadBookError, BookNotFoundError
 from catalog.models import Book, StockEntry
 from tests.factories import book
@@ -30,9 +30,7 @@ def take(book_id, copies=1, price="7.99"):
     """Take copies in a transaction of their own; tell whether it went through."""
     try:
         with transaction() as write:
-            services.take_copies(
-                write, book_id=book_id, copies=copies, price=Decimal(price), **for_an_order()
-            )
+            stock.take_copies(write, book_id=book_id, copies=copies, price=Decimal(price), **for_an_order())
     except TransactWriteError as error:
         if cancellation_codes(error) != [None, CONDITION_FAILED]:  # nothing is wrong with the entry
             raise
@@ -42,7 +40,7 @@ def take(book_id, copies=1, price="7.99"):
 
 def give_back(book_id, copies=1):
     with transaction() as write:
-        services.return_copies(write, book_id=book_id, copies=copies, **for_an_order())
+        stock.return_copies(write, book_id=book_id, copies=copies, **for_an_order())
 
 
 def test_copies_are_taken_and_returned(now):
@@ -98,8 +96,8 @@ def test_a_book_that_does_not_exist_has_no_copies():
 
 @pytest.mark.parametrize("copies", [0, -1, 1.5, True])
 def test_taking_no_copies_is_a_mistake_of_the_caller(copies):
-    for act in (services.return_copies, services.take_copies):
-        price = {"price": Decimal(1)} if act is services.take_copies else {}
+    for act in (stock.return_copies, stock.take_copies):
+        price = {"price": Decimal(1)} if act is stock.take_copies else {}
         with pytest.raises(ValueError, match="copies"):
             act(None, book_id="b-1", copies=copies, **for_an_order(), **price)
 
@@ -110,12 +108,12 @@ def test_a_transaction_that_fails_elsewhere_takes_nothing():
 
     def take_both():
         with transaction() as write:
-            services.take_copies(write, book_id="b-1", copies=1, price=Decimal("7.99"), **for_an_order())
-            services.take_copies(write, book_id="b-2", copies=1, price=Decimal("7.99"), **for_an_order())
+            stock.take_copies(write, book_id="b-1", copies=1, price=Decimal("7.99"), **for_an_order())
+            stock.take_copies(write, book_id="b-2", copies=1, price=Decimal("7.99"), **for_an_order())
 
     with pytest.raises(TransactWriteError) as caught:
         take_both()
-    assert services.refused_updates(cancellation_codes(caught.value), last=2) == [False, True]
+    assert refused_updates(cancellation_codes(caught.value), last=2) == [False, True]
     assert ledger_of("b-1") == [(models.OPENING, 5)]
     assert stored("b-1").stock == 5
 
@@ -124,9 +122,7 @@ def test_deliveries_at_the_same_time_all_count():
     book(book_id="b-1", stock=0)
     with ThreadPoolExecutor(10) as vans:
         list(
-            vans.map(
-                lambda _: services.receive_stock(book_id="b-1", copies=3, at=datetime.now(UTC)), range(10)
-            )
+            vans.map(lambda _: stock.receive_stock(book_id="b-1", copies=3, at=datetime.now(UTC)), range(10))
         )
     assert stored("b-1").stock == 30
 
@@ -135,7 +131,7 @@ def test_deliveries_at_the_same_time_all_count():
 def test_a_delivery_brings_at_least_one_copy(copies):
     book(book_id="b-1", stock=1)
     with pytest.raises(BadBookError):
-        services.receive_stock(book_id="b-1", copies=copies, at=datetime.now(UTC))
+        stock.receive_stock(book_id="b-1", copies=copies, at=datetime.now(UTC))
     assert stored("b-1").stock == 1
 
 
@@ -143,10 +139,10 @@ def test_a_delivery_brings_at_least_one_copy(copies):
 def test_an_answer_that_was_lost_brings_no_copies_twice(lose_answer, operation):
     book(book_id="b-1", stock=3)
     lose_answer(operation)
-    services.receive_stock(book_id="b-1", copies=10, at=datetime.now(UTC))
+    stock.receive_stock(book_id="b-1", copies=10, at=datetime.now(UTC))
     assert stored("b-1").stock == 13
 
 
 def test_no_copies_come_in_for_a_book_that_is_not_there():
     with pytest.raises(BookNotFoundError):
-        services.receive_stock(book_id="b-404", copies=1, at=datetime.now(UTC))
+        stock.receive_stock(book_id="b-404", copies=1, at=datetime.now(UTC))

@@ -18,6 +18,8 @@ from catalog.drafts import check_facts
 from catalog.errors import BadBookError, BookNotFoundError, StockChangedError
 from catalog.loading import Draft, load_books
 from catalog.models import Book, StockEntry, Unique
+from catalog.prices import NewPrice, reprice_books
+from catalog.stock import adjust_stock, receive_stock, return_copies, state_opening
 from orders import services as orders
 from tests import factories
 from tests.integration.orders import buying
@@ -49,7 +51,7 @@ def make_older(book_id="b-1"):
 
 
 def adjust(seen, counted, reason="Two were damaged", **told):
-    return services.adjust_stock(
+    return adjust_stock(
         book_id="b-1", seen=seen, counted=counted, reason=reason, **{"by": "clerk", "at": NOW, **told}
     )
 
@@ -112,20 +114,20 @@ def test_entries_add_up_whatever_happens_at_once():
 
     def give_back(book_id):
         with transaction() as write:
-            services.return_copies(write, book_id=book_id, copies=1, order_id="o", by="customer", at=NOW)
+            return_copies(write, book_id=book_id, copies=1, order_id="o", by="customer", at=NOW)
 
     def recount(book_id):
         with suppress(StockChangedError, BadBookError):
             seen = stock(book_id)
-            services.adjust_stock(
+            adjust_stock(
                 book_id=book_id, seen=seen, counted=drawn.randint(0, 9), reason="Counted", by="clerk", at=NOW
             )
 
     def receive(book_id):
-        services.receive_stock(book_id=book_id, copies=drawn.randint(1, 4), by="clerk", at=NOW)
+        receive_stock(book_id=book_id, copies=drawn.randint(1, 4), by="clerk", at=NOW)
 
     def state(book_id):
-        services.state_opening(book_id=book_id, at=NOW)
+        state_opening(book_id=book_id, at=NOW)
 
     make_older("b-2")
     steps = [
@@ -170,14 +172,14 @@ def test_a_sale_while_an_opening_is_added_up_counts(monkeypatch):
         return add_up(book_id, stock=stock)
 
     monkeypatch.setattr(ledger, "opening_of", sell_meanwhile)
-    assert services.state_opening(book_id="b-1", at=NOW)
+    assert state_opening(book_id="b-1", at=NOW)
     assert entries() == [("opening", 9, "shop", ""), ("sold", -4, "customer", "")]
 
 
 def test_the_ledger_is_paged_newest_first_and_back_with_a_balance_at_each_line(monkeypatch):
     factories.book(book_id="b-1", stock=0)
     for n in range(1, 8):
-        services.receive_stock(book_id="b-1", copies=n, at=NOW + timedelta(minutes=n))
+        receive_stock(book_id="b-1", copies=n, at=NOW + timedelta(minutes=n))
     monkeypatch.setattr(ledger, "ENTRIES_A_PAGE", 3)
     pages = [ledger.ledger_page("b-1", stock=28)]
     while pages[-1].older:
@@ -204,7 +206,7 @@ def test_a_form_sent_twice_counts_once_also_at_the_same_time():
     with ThreadPoolExecutor(6) as clicks:
         did = list(
             clicks.map(
-                lambda _: services.receive_stock(book_id="b-1", copies=3, by="clerk", form_id=FORM, at=NOW),
+                lambda _: receive_stock(book_id="b-1", copies=3, by="clerk", form_id=FORM, at=NOW),
                 range(6),
             )
         )
@@ -220,7 +222,7 @@ def test_a_form_sent_twice_counts_once_also_at_the_same_time():
 def test_who_counts_a_shelf_while_others_sell_is_told_and_changes_nothing():
     book = factories.book(book_id="b-1", stock=9)
     factories.sold(book, 2)
-    services.receive_stock(book_id="b-1", copies=1, by="pat@example.com", at=datetime.now(UTC))
+    receive_stock(book_id="b-1", copies=1, by="pat@example.com", at=datetime.now(UTC))
     with pytest.raises(StockChangedError) as told:
         adjust(9, 5)
     assert str(told.value) == (
@@ -229,7 +231,7 @@ def test_who_counts_a_shelf_while_others_sell_is_told_and_changes_nothing():
     )
     assert (stock(), added_up()) == (8, 8)
     with pytest.raises(BookNotFoundError):
-        services.adjust_stock(book_id="b-9", seen=1, counted=2, reason="x", at=NOW)
+        adjust_stock(book_id="b-9", seen=1, counted=2, reason="x", at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -257,10 +259,10 @@ def test_what_is_no_count_is_refused_with_a_sentence(counted, reason, field):
 def test_a_new_price_is_written_once_however_many_send_it_at_once():
     for number in range(60):  # more than one transaction takes
         factories.book(book_id=f"b-{number}", price="5.00")
-    prices = [services.NewPrice(f"b-{number}", 1, Decimal("5.00"), Decimal("5.50")) for number in range(60)]
+    prices = [NewPrice(f"b-{number}", 1, Decimal("5.00"), Decimal("5.50")) for number in range(60)]
     services.revise_book(book_id="b-59", version=1, at=NOW, price="6.00")
     with ThreadPoolExecutor(3) as clicks:
-        done = list(clicks.map(lambda _: services.reprice_books(prices=prices, at=NOW), range(3)))
+        done = list(clicks.map(lambda _: reprice_books(prices=prices, at=NOW), range(3)))
     assert sum(len(each.changed) for each in done) == 59
     assert all(len(each.changed) + len(each.there) == 59 for each in done)
     assert {tuple(each.refused) for each in done} == {("b-59",)}

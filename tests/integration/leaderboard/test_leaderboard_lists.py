@@ -10,6 +10,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from bookstore.streams.progress import Progress
+from catalog import reviews
 from catalog import services as catalogue
 from leaderboard import ranking, selectors
 from leaderboard.counting import Sale
@@ -142,7 +143,7 @@ def test_the_top_rated_follow_the_readers_and_say_whose_rating_it_is(pump: PumpA
     before = selectors.top_rated()
     for reader in ("c-1", "c-2", "c-3"):
         order = sell({"emma": 1}, customer_id=reader, at=now)
-        catalogue.rate_book(book_id="emma", customer_id=reader, order_id=order.order_id, stars=5, at=now)
+        reviews.rate_book(book_id="emma", customer_id=reader, order_id=order.order_id, stars=5, at=now)
     pump()
     after = selectors.top_rated()
 

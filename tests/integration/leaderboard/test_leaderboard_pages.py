@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.test import Client
 
-from catalog import services as catalogue
+from catalog import reviews
 from tests import factories
 from tests.integration.leaderboard.sales import sell
 from tests.wire import Wire
@@ -29,7 +29,7 @@ def test_a_page_of_ranks_costs_two_store_calls(
 ) -> None:
     factories.book("Emma", book_id="emma", prior_rating=factories.Decimal("4.00"))
     order = sell({"emma": 1}, customer_id="c-1", at=now)
-    catalogue.rate_book(book_id="emma", customer_id="c-1", order_id=order.order_id, stars=5, at=now)
+    reviews.rate_book(book_id="emma", customer_id="c-1", order_id=order.order_id, stars=5, at=now)
     pump()
     for address in ("/bestsellers/", "/bestsellers/?period=month", "/top-rated/"):
         client.get(address)

@@ -23,6 +23,7 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from catalog import reviews
 from catalog import services as catalogue
 from leaderboard import ranking, selectors, services
 from leaderboard.counting import Rating, Sale, sale_of
@@ -55,7 +56,7 @@ def sell_this_and_that(now: datetime) -> None:
         )
     put_order({"b-2": 9}, status="cancelled", at=now)
     bought = put_order({"b-3": 2}, customer_id="c-1", at=now)
-    catalogue.rate_book(book_id="b-3", customer_id="c-1", order_id=bought.order_id, stars=5, at=now)
+    reviews.rate_book(book_id="b-3", customer_id="c-1", order_id=bought.order_id, stars=5, at=now)
     put_order({"b-4": 9}, at=now).delete()
     catalogue.withdraw_book(book_id="b-5", at=now)
 

@@ -19,8 +19,10 @@ from bookstore.dynamodb import conflicts
 from bookstore.dynamodb.conflicts import ATTEMPTS
 from cart import services as carts
 from cart.models import CartLine
+from catalog import reviews
 from catalog import services as catalogue
 from catalog.models import Book, Review
+from catalog.stock import receive_stock
 from orders import services
 from orders.errors import OrderError
 from orders.fulfilment import pack_order
@@ -107,7 +109,7 @@ def test_adding_a_book_goes_through_conflicts(meet):
 
 def test_rating_goes_through_conflicts_and_counts_once(emma, meet, now):
     refused = meet(2)
-    catalogue.rate_book(book_id=emma.id, customer_id="c-1", order_id="o-1", stars=4, at=now)
+    reviews.rate_book(book_id=emma.id, customer_id="c-1", order_id="o-1", stars=4, at=now)
     assert len(refused) == 2
     found = Book.get(emma.id, consistent_read=True)
     assert (found.rating_sum, found.rating_count) == (4, 1)
@@ -124,7 +126,7 @@ def test_revising_and_withdrawing_go_through_conflicts(emma, meet, now):
 
 def test_a_delivery_goes_through_conflicts_and_counts_once(emma, meet):
     refused = meet(2)
-    catalogue.receive_stock(book_id=emma.id, copies=5, at=datetime.now(UTC))
+    receive_stock(book_id=emma.id, copies=5, at=datetime.now(UTC))
     assert len(refused) == 2
     assert stock(emma) == 14
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from catalog import loading, search, selectors, services
+from catalog import categories, loading, search, selectors
 from catalog.drafts import check_facts
 from tests import factories
 
@@ -49,7 +49,7 @@ def stock(empty_stores: None) -> Stock:
         sold_out=factories.book("Crime and Punishment", authors=("Fyodor Dostoyevsky",), stock=0),
         last_copy=factories.book("Demons", authors=("Fyodor Dostoyevsky",), stock=1),
     )
-    services.recount_categories()
+    categories.recount_categories()
     selectors.forget_categories()
     return found
 
@@ -74,7 +74,7 @@ def full_shelf(stock: Stock) -> None:
     ]
     outcomes = list(loading.load_books(drafts, at=datetime.now(UTC)))
     assert {outcome.result for outcome in outcomes} == {"added"}
-    services.recount_categories()
+    categories.recount_categories()
     selectors.forget_categories()
 
 

@@ -6,7 +6,7 @@ from xml.dom import minidom
 
 import pytest
 
-from catalog import services
+from catalog import reviews, services
 from tests import factories
 
 
@@ -81,7 +81,7 @@ def test_a_withdrawn_book_is_gone_but_its_cover_stays_for_past_orders(stock, cli
 
 def rate(now, *stars: int, text: str = "") -> None:
     for number, given in enumerate(stars):
-        services.rate_book(
+        reviews.rate_book(
             book_id="b-emma",
             customer_id=f"c-{number}",
             order_id="o",

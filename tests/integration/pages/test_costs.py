@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.utils import timezone
 
-from catalog import services
+from catalog import reviews
 from leaderboard import counting, ranking
 from tests import factories
 
@@ -44,7 +44,7 @@ BUDGETS = {
 
 @pytest.fixture
 def everything(stock, full_shelf, index, now):
-    services.rate_book(book_id="b-emma", customer_id="c-9", order_id="o-1", stars=5, at=now)
+    reviews.rate_book(book_id="b-emma", customer_id="c-9", order_id="o-1", stars=5, at=now)
     index()
     ranking.count_sale(counting.Sale(order_id="o-1", version=1, day=now.date(), copies={"b-emma": 3}))
 
@@ -81,7 +81,7 @@ def test_pages_are_small(everything, client):
 def test_a_book_with_long_words_and_many_reviews_is_small_too(stock, client, now):
     book = factories.book("W" * 200, description="Wood. " * 600, book_id="b-long", category="woodwork")
     for number in range(12):
-        services.rate_book(
+        reviews.rate_book(
             book_id=book.id,
             customer_id=f"c-{number}",
             order_id="o",

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from bookstore.dynamodb.admin import audit
-from catalog import search, selectors, services
+from catalog import categories, search, selectors, services
 from catalog.errors import BookChangedError, CategoryNotFoundError
 from catalog.models import Book, Category
 from tests import factories
@@ -77,7 +77,7 @@ def test_a_category_of_an_older_version_is_changed_once(owner: Client) -> None:
     Category(Category.PARTITION, "plays").update(actions=[Category.version.remove()])
     form = fields(text(owner.get(f"{CATEGORIES}plays/change/")))
     assert form["_seen"] == "1"
-    services.save_category(slug="plays", name="Theatre")
+    categories.save_category(slug="plays", name="Theatre")
     assert owner.post(f"{CATEGORIES}plays/change/", {**form, "position": "7"}).status_code == 200
     form = fields(text(owner.get(f"{CATEGORIES}plays/change/")))
     assert owner.post(f"{CATEGORIES}plays/change/", {**form, "position": "7"}).status_code == 302

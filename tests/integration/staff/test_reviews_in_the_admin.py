@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 
 from bookstore.dynamodb.admin.models import LogItem
-from catalog import services
 from catalog.models import Book, Review
+from catalog.reviews import erase_reviews, hide_review, publish_review, rate_book
 from catalog.selectors import published_reviews
 from tests import factories
 
@@ -29,7 +29,7 @@ def reviews() -> None:
     factories.category()
     factories.book("Emma", book_id="b-e")
     for number, (stars, words) in enumerate(((5, "Wonderful <b>book</b>"), (1, "Buy pills here"))):
-        services.rate_book(
+        rate_book(
             book_id="b-e",
             customer_id=f"c-{number}",
             order_id="o-1",
@@ -84,12 +84,12 @@ def test_a_review_is_hidden_with_its_stars_and_published_again(
 
 
 def test_what_was_hidden_stays_hidden_whatever_its_customer_says(support: Client, reviews: None) -> None:
-    services.hide_review(book_id="b-e", customer_id="c-1")
-    services.rate_book(
+    hide_review(book_id="b-e", customer_id="c-1")
+    rate_book(
         book_id="b-e", customer_id="c-1", order_id="o-1", stars=5, text="More pills", at=datetime.now(UTC)
     )
     assert (stars(), len(published_reviews("b-e"))) == ((5, 1), 1)
-    services.publish_review(book_id="b-e", customer_id="c-1")
+    publish_review(book_id="b-e", customer_id="c-1")
     assert stars() == (10, 2)
 
 
@@ -100,7 +100,7 @@ def test_a_review_that_is_gone_is_told_of(support: Client, reviews: None) -> Non
             r'<input type="hidden" name="(_\w+)" value="([^"]*)"', text(support.get(f"{address}change/"))
         )
     )
-    services.erase_reviews(customer_id="c-1", reviews=[Review.get("b-e", "c-1")])
+    erase_reviews(customer_id="c-1", reviews=[Review.get("b-e", "c-1")])
     assert "doesn’t exist" in text(support.post(f"{address}do/hide/", form, follow=True))
     assert stars() == (5, 1)
 

@@ -12,7 +12,7 @@ from django.contrib.admin.utils import quote
 from django.test import Client
 
 from bookstore.dynamodb.admin import audit
-from catalog import selectors, services
+from catalog import derived, selectors, services, stock
 from catalog.models import Book, StockEntry
 from tests import factories
 from tests.integration.orders import buying
@@ -188,7 +188,7 @@ def test_books_that_are_low_sold_out_or_not_on_sale_are_lists_of_their_own(
     assert listed("withdrawn") == ["Draft", "Withdrawn"]
     assert "There is no such filter" in text(owner.get(f"{BOOKS}?standing=in_stock"))
     assert 'class="field-stock">3<' in text(owner.get(f"{BOOKS}?standing=low"))
-    services.receive_stock(book_id=low.id, copies=9, at=datetime.now(UTC))
+    stock.receive_stock(book_id=low.id, copies=9, at=datetime.now(UTC))
     services.bring_back_book(book_id=withdrawn.id, at=datetime.now(UTC))
     services.withdraw_book(book_id=gone.id, at=datetime.now(UTC))
     pump()
@@ -200,7 +200,7 @@ def test_a_late_record_puts_a_withdrawn_book_on_no_list_of_those_on_sale() -> No
     image = dict(selectors.book_image("b-1") or {})
     del image["standing"]  # as an older version stored it
     services.withdraw_book(book_id="b-1", at=datetime.now(UTC))
-    assert not services.mend_derived(image)
+    assert not derived.mend_derived(image)
     assert stored().standing == "withdrawn"
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from bookstore.dynamodb.tables import connection
 from bookstore.logs import current_request_id, request_context
-from catalog import services
+from catalog import stock
 from catalog.models import Book
 from tests.factories import book
 
@@ -19,7 +19,7 @@ def test_what_a_request_writes_is_projected_under_its_id(pump, caplog, monkeypat
     with request_context("request-of-one-page"):
         written = book()
     with request_context("request-of-another"):
-        services.receive_stock(book_id=written.id, copies=1, at=datetime.now(UTC))
+        stock.receive_stock(book_id=written.id, copies=1, at=datetime.now(UTC))
     with caplog.at_level(logging.INFO):
         pump()
     assert projected == [(each, each) for each in ("request-of-one-page", "request-of-another")]
@@ -31,7 +31,7 @@ def test_a_write_outside_of_a_request_names_none():
     with request_context("request-of-one-page"):
         written = book()
     assert Book.get(written.id).request_id == "request-of-one-page"
-    services.receive_stock(book_id=written.id, copies=1, at=datetime.now(UTC))
+    stock.receive_stock(book_id=written.id, copies=1, at=datetime.now(UTC))
     assert Book.get(written.id).request_id is None
 
 
@@ -62,5 +62,5 @@ def test_an_id_that_an_older_version_leaves_behind_stops_nothing_and_goes_with_t
     write_as_an_older_version(written)
     assert Book.get(written.id).request_id == "request-of-one-page"
     assert pump() >= 2
-    services.receive_stock(book_id=written.id, copies=1, at=now)
+    stock.receive_stock(book_id=written.id, copies=1, at=now)
     assert Book.get(written.id).request_id is None

@@ -13,7 +13,7 @@ from bookstore.streams import dead_letters
 from bookstore.streams.errors import StreamStalledError
 from bookstore.streams.handler import handler
 from bookstore.streams.pump import Pump
-from catalog import services as catalogue
+from catalog import stock
 from catalog.selectors import books_in_category
 from leaderboard import ranking
 from orders.models import Order
@@ -125,7 +125,7 @@ def test_dynamodb_away_from_the_projector_is_no_poison(pump: PumpAll, now: datet
         seen.append(event)
         return {"batchItemFailures": []}
 
-    catalogue.receive_stock(book_id=book.id, copies=5, at=now)
+    stock.receive_stock(book_id=book.id, copies=5, at=now)
     Pump(deliver=keep).drain()  # type: ignore[arg-type]
     image = seen[0]["Records"][-1]["dynamodb"]["NewImage"]  # type: ignore[index]
     image["availability"] = {"S": "sold_out"}  # so that there is something to mend

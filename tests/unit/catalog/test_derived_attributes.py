@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.services import derive
+from catalog.derived import derive
 
 
 def derived(*, stock=10, prior="4.00", stars=0, readers=0):

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.services import CENT, HALF, NINETY_NINE, percent_of
+from catalog.prices import CENT, HALF, NINETY_NINE, percent_of
 
 
 @pytest.mark.parametrize(

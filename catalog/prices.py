@@ -1,0 +1,134 @@
+"""New prices for many books at once."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import batched, compress
+
+from pynamodb.exceptions import TransactWriteError
+
+from bookstore.dynamodb.conflicts import through_conflicts
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, refused_updates
+from bookstore.dynamodb.tables import Beside, transaction
+from catalog import keys
+from catalog.drafts import check_price
+from catalog.errors import BadBookError, BookChangedError, BookNotFoundError, CatalogError
+from catalog.models import Book
+from catalog.selectors import BOOKS_A_BATCH, books_by_id
+
+# How a new price may be rounded.
+CENT, HALF, NINETY_NINE = "cent", "half", "ninety_nine"
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrice:
+    """A book's price as somebody saw it, and what it is to become."""
+
+    book_id: str
+    version: int
+    old: Decimal
+    new: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Repriced:
+    """What became of new prices, by book."""
+
+    changed: tuple[str, ...]
+    there: tuple[str, ...]  # they cost that already
+    refused: Mapping[str, str]  # why: a sentence
+
+
+def percent_of(price: Decimal, percent: Decimal, rounding: str) -> Decimal:
+    """Return a price changed by so many percent, rounded as ``rounding`` says, half up.
+
+    ``CENT``: to whole cents; ``HALF``: to the nearest 0.50; ``NINETY_NINE``: to the nearest price
+    that ends in .99. It may be out of a price's bounds: ``reprice_books`` refuses those.
+    """
+    exact = price * (100 + percent) / 100
+    if rounding == NINETY_NINE:
+        return _to_step(exact + Decimal("0.01"), Decimal(1)) - Decimal("0.01")
+    return _to_step(exact, Decimal("0.50") if rounding == HALF else Decimal("0.01"))
+
+
+def _to_step(amount: Decimal, step: Decimal) -> Decimal:
+    return ((amount / step).quantize(Decimal(1), ROUND_HALF_UP) * step).quantize(Decimal("0.01"))
+
+
+def reprice_books(
+    *, prices: Iterable[NewPrice], at: datetime, beside: Callable[[NewPrice], Beside] | None = None
+) -> Repriced:
+    """Give books new prices, each whose version and price still are what was seen, fifty in a transaction.
+
+    One that somebody changed meanwhile, or whose new price is none, is refused and does not stop
+    the others. The same prices sent again change nothing: those books cost that already. Cut off
+    by the store's errors, which are raised, the same call goes on. ``beside`` makes what belongs
+    into the same transaction of each.
+    """
+    changed: list[str] = []
+    refused: dict[str, str] = {}
+    outdated: list[NewPrice] = []
+    good: list[NewPrice] = []
+    for each in {each.book_id: each for each in prices}.values():
+        try:
+            check_price(each.new)
+        except BadBookError as error:
+            refused[each.book_id] = str(error)
+        else:
+            good.append(each)
+    for some in batched(good, _PRICES_A_TRANSACTION):
+        left = list(some)
+        while left:
+            refusals = _write_prices(left, at=at, beside=beside)
+            outdated += compress(left, refusals)
+            left = [each for each, was_refused in zip(left, refusals, strict=True) if not was_refused]
+            if not any(refusals):
+                changed += [each.book_id for each in left]
+                break
+    there = []
+    for some in batched(outdated, BOOKS_A_BATCH):
+        books = books_by_id(each.book_id for each in some)
+        for each in some:
+            book = books.get(each.book_id)
+            if book is not None and book.price == each.new:
+                there.append(each.book_id)
+            else:
+                error_of: CatalogError = (BookChangedError if book else BookNotFoundError)(each.book_id)
+                refused[each.book_id] = str(error_of)
+    return Repriced(tuple(changed), tuple(there), refused)
+
+
+def _write_prices(
+    prices: Sequence[NewPrice], *, at: datetime, beside: Callable[[NewPrice], Beside] | None
+) -> list[bool]:
+    """Write some prices, all or none; return which of them were refused, none when all are written."""
+
+    def write() -> None:
+        with transaction() as open_transaction:
+            for each in prices:
+                if beside:
+                    beside(each)(open_transaction)
+                open_transaction.update(
+                    Book(each.book_id),
+                    actions=[
+                        Book.price.set(each.new),
+                        Book.price_key.set(keys.price_key(each.new, book_id=each.book_id)),
+                        Book.version.set(each.version + 1),
+                        Book.updated_at.set(at),
+                        *Book.rewritten(),
+                    ],
+                    condition=(Book.version == each.version) & (Book.price == each.old),
+                )
+
+    try:
+        through_conflicts(write)
+    except TransactWriteError as error:
+        codes = cancellation_codes(error)
+        if CONDITION_FAILED not in codes:
+            raise
+        return refused_updates(codes, last=len(prices))
+    return [False] * len(prices)
+
+
+_PRICES_A_TRANSACTION = 50  # each with its log's entry: a hundred actions, DynamoDB's limit
