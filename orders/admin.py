@@ -137,6 +137,7 @@ class Orders(Source):
                 address=PostalAddress.of({name: getattr(row, name) for name in ADDRESS}),
                 by=row.by,
                 at=timezone.now(),
+                as_read=row.order,
                 seen=version,
                 beside=beside,
             )

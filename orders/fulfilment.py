@@ -4,7 +4,9 @@ Each step is taken once, however often it is asked for: the same again returns t
 ``by`` is the member of staff, as the log names them. ``seen`` is the order's version as it stood on
 the clerk's screen: when somebody else has done something since, ``OrderChangedError`` tells who, what
 and when, and nothing is done. ``beside`` adds what belongs into the same transaction, such as the
-admin's log. All raise ``OrderNotFoundError``, and ``OrderBusyError`` when no turn came.
+admin's log. ``as_read`` is the order itself, where a consistent read has just brought it: it is read
+again only when somebody was faster. All raise ``OrderNotFoundError``, and ``OrderBusyError`` when no
+turn came.
 """
 
 import logging
@@ -38,15 +40,17 @@ NOTE_CHARACTERS = 2000
 MOST_NOTES = 30  # on one order: an item of DynamoDB's ends at 400 KB, and a letter may take four bytes
 
 
-def pack_order(**told: Unpack[Instruction]) -> Order:
+def pack_order(*, seen: int | None = None, **told: Unpack[Instruction]) -> Order:
     """Say that a placed order is packed: from now on only staff may cancel it.
 
     Raises ``OrderChangedError``, and ``TooLateError`` for an order that is not placed.
     """
-    return _move_on(Status.PACKED, **told)
+    return _move_on(Status.PACKED, seen=seen, **told)
 
 
-def ship_order(*, carrier: str, tracking_number: str, **told: Unpack[Instruction]) -> Order:
+def ship_order(
+    *, carrier: str, tracking_number: str, seen: int | None = None, **told: Unpack[Instruction]
+) -> Order:
     """Say that a packed order has left, with whom and under which number; the customer hears by mail.
 
     ``carrier`` is a key of ``carriers.CARRIERS``; the number is kept in capitals, without spaces. An
@@ -55,7 +59,7 @@ def ship_order(*, carrier: str, tracking_number: str, **told: Unpack[Instruction
     an order that is not packed.
     """
     code, number = check_parcel(carrier, tracking_number)
-    order = _move_on(Status.SHIPPED, carrier=code, tracking_number=number or None, **told)
+    order = _move_on(Status.SHIPPED, seen=seen, carrier=code, tracking_number=number or None, **told)
     if (order.carrier, order.tracking_number or "") != (code, number):
         raise TooLateError(
             _("This order has left already, with %(carrier)s %(number)s.")
@@ -64,12 +68,12 @@ def ship_order(*, carrier: str, tracking_number: str, **told: Unpack[Instruction
     return order
 
 
-def deliver_order(**told: Unpack[Instruction]) -> Order:
+def deliver_order(*, seen: int | None = None, **told: Unpack[Instruction]) -> Order:
     """Say that a shipped order has arrived; nobody has anything more to do with it.
 
     Raises ``OrderChangedError``, and ``TooLateError`` for an order that is not on its way.
     """
-    return _move_on(Status.DELIVERED, **told)
+    return _move_on(Status.DELIVERED, seen=seen, **told)
 
 
 def _move_on(
@@ -79,6 +83,7 @@ def _move_on(
     order_id: str,
     by: str,
     at: datetime,
+    as_read: Order | None = None,
     seen: int | None = None,
     beside: Beside = nothing_beside,
     **values: Any,
@@ -94,7 +99,7 @@ def _move_on(
         log.info("an order was %s", to, extra={"order_id": order_id})
         return order
 
-    return move_on(get_order(customer_id, order_id))
+    return move_on(as_read or get_order(customer_id, order_id))
 
 
 def change_address(
@@ -104,6 +109,7 @@ def change_address(
     address: PostalAddress,
     by: str,
     at: datetime,
+    as_read: Order | None = None,
     seen: int | None = None,
     beside: Beside = nothing_beside,
 ) -> Order:
@@ -125,7 +131,7 @@ def change_address(
         take_step(step, beside=beside)
         return order
 
-    return send_elsewhere(get_order(customer_id, order_id))
+    return send_elsewhere(as_read or get_order(customer_id, order_id))
 
 
 def note_order(
@@ -137,6 +143,7 @@ def note_order(
     to_customer: bool,
     by: str,
     at: datetime,
+    as_read: Order | None = None,
     beside: Beside = nothing_beside,
 ) -> Order:
     """Write a note about an order, for the shop itself or to the customer, who gets it by mail, once.
@@ -161,4 +168,4 @@ def note_order(
         take_step(Rewrite(order, notes=[*order.notes, note]), beside=beside)
         return order
 
-    return write_down(get_order(customer_id, order_id))
+    return write_down(as_read or get_order(customer_id, order_id))

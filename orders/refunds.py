@@ -68,6 +68,7 @@ def refund_order(
     amount: Decimal | None = None,
     lines: Mapping[str, int] | None = None,
     restock: bool = False,
+    as_read: Order | None = None,
     seen: int | None = None,
     beside: Beside = nothing_beside,
 ) -> Order:
@@ -82,8 +83,8 @@ def refund_order(
 
     A provider that does not answer leaves the refund pending (``order.pending_refunds``), to be settled
     by ``release_unpaid``. One that says no leaves the order as it was: ``PaymentRefusedError``, whose
-    message is a sentence. ``beside`` goes with the first write, before the provider is asked. Raises
-    ``BadStepError`` (``field`` says what of), ``OrderChangedError``, ``TooLateError`` for an order
+    message is a sentence. ``beside`` goes with the first write, before the provider is asked, and
+    ``as_read`` is as in ``fulfilment``. Raises ``BadStepError`` (``field`` says what of), ``OrderChangedError``, ``TooLateError`` for an order
     that nobody paid, ``OrderNotFoundError``, ``OrderBusyError``.
     """
     reason = check_reason(reason)
@@ -104,7 +105,7 @@ def refund_order(
         take_step(_with_refunds(order, [*order.refunds, refund]), beside=beside)
         return _make_now(order, refund, at=at)
 
-    return refund_some(get_order(customer_id, order_id))
+    return refund_some(as_read or get_order(customer_id, order_id))
 
 
 def return_order(
@@ -117,6 +118,7 @@ def return_order(
     reason: str,
     lines: Mapping[str, int] | None = None,
     restock: bool = False,
+    as_read: Order | None = None,
     seen: int | None = None,
     beside: Beside = nothing_beside,
 ) -> Order:
@@ -161,7 +163,7 @@ def return_order(
         take_step(step, restocks=restocks, beside=beside)
         return _make_now(order, refund, at=at)
 
-    return take_back(get_order(customer_id, order_id))
+    return take_back(as_read or get_order(customer_id, order_id))
 
 
 # What the shop owes.
@@ -174,6 +176,7 @@ def settle_otherwise(
     by: str,
     at: datetime,
     reason: str,
+    as_read: Order | None = None,
     seen: int | None = None,
     beside: Beside = nothing_beside,
 ) -> Order:
@@ -210,7 +213,7 @@ def settle_otherwise(
         take_step(step, beside=beside)
         return order
 
-    return settle_so(get_order(customer_id, order_id))
+    return settle_so(as_read or get_order(customer_id, order_id))
 
 
 def refusal_of(order: Order) -> str:

@@ -464,14 +464,14 @@ def cancel_order(
     at: datetime,
     by: str = BY_CUSTOMER,
     reason: str = "",
+    as_read: Order | None = None,
     seen: int | None = None,
     beside: Beside = nothing_beside,
 ) -> Order:
     """Cancel an order that is not packed yet: stock back and money back, each exactly once.
 
     ``by`` is ``customer`` or a member of staff, who may also cancel a packed one and has to say why.
-    ``seen`` is the version that the clerk saw, and ``beside`` adds what belongs into the same
-    transaction. When the provider cannot be reached, or refuses, the order is cancelled all the same, and
+    ``as_read``, ``seen`` and ``beside`` are as in ``fulfilment``. When the provider cannot be reached, or refuses, the order is cancelled all the same, and
     stands in the queue ``cancelled`` until ``release_unpaid`` has given the money back. The second
     time returns the cancelled order.
 
@@ -495,7 +495,7 @@ def cancel_order(
         log.info("an order was cancelled", extra={"order_id": order_id})
         return settle_now(order, at=at)
 
-    return cancel(get_order(customer_id, order_id))
+    return cancel(as_read or get_order(customer_id, order_id))
 
 
 def _was_cancelled(order: Order) -> bool:

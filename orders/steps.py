@@ -43,13 +43,13 @@ _WHO: Mapping[str, Promise] = {
 
 
 class Instruction(TypedDict):
-    """What a clerk's every step is told: which order, by whom, when, what they saw, and what goes with it."""
+    """What the steps of staff are told: which order, by whom and when; see ``orders.fulfilment``."""
 
     customer_id: str
     order_id: str
     by: str
     at: datetime
-    seen: NotRequired[int | None]
+    as_read: NotRequired[Order | None]
     beside: NotRequired[Beside]
 
 

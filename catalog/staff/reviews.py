@@ -107,13 +107,13 @@ def _in_the_admins_words() -> Iterator[None]:
         raise RefusedError(str(error)) from error
 
 
-def _hide(site: Any, request: HttpRequest, row: Review, _form: Any) -> str:
-    site.take(request, row, reviews.hide_review, _("Hidden."))
+def _hide(admin: Any, request: HttpRequest, row: Review, _form: Any) -> str:
+    admin.take(request, row, reviews.hide_review, _("Hidden."))
     return _("The review is hidden, and its stars do not count.")
 
 
-def _publish(site: Any, request: HttpRequest, row: Review, _form: Any) -> str:
-    site.take(request, row, reviews.publish_review, _("Published again."))
+def _publish(admin: Any, request: HttpRequest, row: Review, _form: Any) -> str:
+    admin.take(request, row, reviews.publish_review, _("Published again."))
     return _("The review is published, and its stars count again.")
 
 

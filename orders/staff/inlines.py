@@ -1,7 +1,5 @@
 """What an order is of and what happened with it, below its form. Nobody edits any of it there."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db import models
 from django.urls import reverse
@@ -16,18 +14,36 @@ from orders.states import LABELS, REASONS, Status
 from orders.steps import who
 
 
-class Line(EmbeddedModel):
-    """A line item."""
+class _Row(EmbeddedModel):
+    """A row of one of an order's lists."""
 
     order = models.ForeignKey("orders.Order", models.DO_NOTHING, related_name="+")
+
+    class Meta(EmbeddedModel.Meta):
+        abstract = True
+
+
+class _Act(_Row):
+    """What somebody did at some time."""
+
+    at = models.DateTimeField(gettext_lazy("when"))
+    by = models.CharField(max_length=320)
+
+    class Meta(_Row.Meta):
+        abstract = True
+
+
+class Line(_Row):
+    """A line item."""
+
     book_id = models.CharField(max_length=64)
-    name = models.CharField(gettext_lazy("title"), max_length=300)
+    name = models.CharField(max_length=300)
     author = models.CharField(gettext_lazy("author"), max_length=2000)
-    price = models.DecimalField(gettext_lazy("unit price"), max_digits=9, decimal_places=2)
+    price = models.DecimalField(max_digits=9, decimal_places=2)
     quantity = models.IntegerField(gettext_lazy("copies"))
     credited = models.IntegerField(gettext_lazy("gone back"), default=0)
 
-    class Meta(EmbeddedModel.Meta):
+    class Meta(_Row.Meta):
         verbose_name = gettext_lazy("book")
         verbose_name_plural = gettext_lazy("books")
 
@@ -35,13 +51,10 @@ class Line(EmbeddedModel):
         return self.name
 
 
-class Refund(EmbeddedModel):
+class Refund(_Act):
     """Money on its way back, or there."""
 
-    order = models.ForeignKey("orders.Order", models.DO_NOTHING, related_name="+")
-    at = models.DateTimeField(gettext_lazy("when"))
-    by = models.CharField(max_length=320)
-    amount = models.DecimalField(gettext_lazy("amount"), max_digits=9, decimal_places=2)
+    amount = models.DecimalField(max_digits=9, decimal_places=2)
     state = models.CharField(
         gettext_lazy("state"),
         max_length=10,
@@ -49,7 +62,7 @@ class Refund(EmbeddedModel):
     )
     reason = models.TextField(gettext_lazy("why"))
 
-    class Meta(EmbeddedModel.Meta):
+    class Meta(_Act.Meta):
         verbose_name = gettext_lazy("refund")
         verbose_name_plural = gettext_lazy("refunds")
 
@@ -57,16 +70,13 @@ class Refund(EmbeddedModel):
         return str(self.amount)
 
 
-class Note(EmbeddedModel):
+class Note(_Act):
     """What the shop wrote about an order."""
 
-    order = models.ForeignKey("orders.Order", models.DO_NOTHING, related_name="+")
-    at = models.DateTimeField(gettext_lazy("when"))
-    by = models.CharField(max_length=320)
     to_customer = models.BooleanField(gettext_lazy("to the customer"), default=False)
     text = models.TextField(gettext_lazy("note"))
 
-    class Meta(EmbeddedModel.Meta):
+    class Meta(_Act.Meta):
         verbose_name = gettext_lazy("note")
         verbose_name_plural = gettext_lazy("notes")
 
@@ -74,18 +84,15 @@ class Note(EmbeddedModel):
         return self.text
 
 
-class Step(EmbeddedModel):
+class Step(_Act):
     """One step in an order's life."""
 
-    order = models.ForeignKey("orders.Order", models.DO_NOTHING, related_name="+")
-    at = models.DateTimeField(gettext_lazy("when"))
     status = models.CharField(
         gettext_lazy("state"), max_length=20, choices=[(str(each), LABELS[each]) for each in Status]
     )
-    by = models.CharField(max_length=320)
     reason = models.TextField()
 
-    class Meta(EmbeddedModel.Meta):
+    class Meta(_Act.Meta):
         verbose_name = gettext_lazy("step")
         verbose_name_plural = gettext_lazy("what happened")
 
@@ -93,22 +100,12 @@ class Step(EmbeddedModel):
         return self.status
 
 
-class _Told(ShownInline):
-    """An inline of things that somebody did."""
-
-    @admin.display(description=gettext_lazy("who"))
-    def person(self, row: Any) -> str:
-        """Return who did it."""
-        return who(row.by)
-
-
 class LineInline(ShownInline):
     """The books of an order."""
 
     model = Line
     attribute = "lines"
-    readonly_fields = ["title", "author", "unit_price", "quantity", "credited"]
-    fields = tuple(readonly_fields)
+    fields = ("title", "author", "unit_price", "quantity", "credited")
 
     @admin.display(description=gettext_lazy("title"))
     def title(self, line: Line) -> SafeString:
@@ -122,36 +119,42 @@ class LineInline(ShownInline):
         return money(line.price)
 
 
-class RefundInline(_Told):
+class _ActInline(ShownInline):
+    """An inline of what somebody did."""
+
+    @admin.display(description=gettext_lazy("who"))
+    def person(self, act: _Act) -> str:
+        """Return who did it."""
+        return who(act.by)
+
+
+class RefundInline(_ActInline):
     """What went back."""
 
     model = Refund
     attribute = "refunds"
-    readonly_fields = ["at", "sum_", "state", "reason", "person"]
-    fields = tuple(readonly_fields)
+    fields = ("at", "amount_shown", "state", "reason", "person")
 
     @admin.display(description=gettext_lazy("amount"))
-    def sum_(self, refund: Refund) -> str:
+    def amount_shown(self, refund: Refund) -> str:
         """Return how much went back."""
         return money(refund.amount)
 
 
-class NoteInline(_Told):
+class NoteInline(_ActInline):
     """What was written."""
 
     model = Note
     attribute = "notes"
-    readonly_fields = ["at", "text", "to_customer", "person"]
-    fields = tuple(readonly_fields)
+    fields = ("at", "text", "to_customer", "person")
 
 
-class StepInline(_Told):
+class StepInline(_ActInline):
     """What happened."""
 
     model = Step
     attribute = "history"
-    readonly_fields = ["at", "status", "why", "person"]
-    fields = tuple(readonly_fields)
+    fields = ("at", "status", "why", "person")
 
     @admin.display(description=gettext_lazy("why"))
     def why(self, step: Step) -> str:

@@ -4,7 +4,7 @@ Free words (a reason, a note) and a parcel's number stand in the order, with the
 of, and go when the person is erased. The log outlives both: it says that there are such, and no more.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from orders.models import Order
 from orders.payments.base import PaymentError
 from orders.staff.forms import CancelForm, NoteForm, RefundForm, ReturnForm, SettleForm, ShipForm
 from orders.states import CANCELLABLE_BY_STAFF, SENT, Status
+from orders.steps import Instruction
 
 
 @contextmanager
@@ -37,7 +38,7 @@ def in_the_admins_words() -> Iterator[None]:
         raise RefusedError(str(error)) from error
 
 
-def of(request: HttpRequest, row: Any) -> dict[str, Any]:
+def of(request: HttpRequest, row: Any) -> Instruction:
     """Return what every service is told: which order, who, when."""
     return {
         "customer_id": row.customer_id,
@@ -47,35 +48,36 @@ def of(request: HttpRequest, row: Any) -> dict[str, Any]:
     }
 
 
-def _pack(site: Any, request: HttpRequest, row: Any, form: ToolForm) -> str:
-    beside = site.beside(request, row, _("Packed."))
+def _asked(admin: Any, request: HttpRequest, row: Any, said: str, changes: Sequence[Any] = ()) -> Instruction:
+    """Return the same with the order as it was read for the form, and with an entry of the log beside."""
+    beside = admin.beside(request, row, said, changes=changes)
+    return {**of(request, row), "as_read": row.order, "beside": beside}
+
+
+def _pack(admin: Any, request: HttpRequest, row: Any, form: ToolForm) -> str:
     with in_the_admins_words():
-        fulfilment.pack_order(**of(request, row), seen=form.seen, beside=beside)
+        fulfilment.pack_order(**_asked(admin, request, row, _("Packed.")), seen=form.seen)
     return _("%(order)s is packed.") % {"order": row}
 
 
-def _ship(site: Any, request: HttpRequest, row: Any, form: ShipForm) -> str:
+def _ship(admin: Any, request: HttpRequest, row: Any, form: ShipForm) -> str:
     carrier, number = form.cleaned_data["carrier"], form.cleaned_data["tracking_number"]
-    beside = site.beside(request, row, _("Shipped."), changes=[(_("Carrier"), "", carrier)])
+    asked = _asked(admin, request, row, _("Shipped."), [(_("Carrier"), "", carrier)])
     with in_the_admins_words():
-        fulfilment.ship_order(
-            **of(request, row), carrier=carrier, tracking_number=number, seen=form.seen, beside=beside
-        )
+        fulfilment.ship_order(**asked, seen=form.seen, carrier=carrier, tracking_number=number)
     return _("%(order)s is on its way; the customer hears by e-mail.") % {"order": row}
 
 
-def _deliver(site: Any, request: HttpRequest, row: Any, form: ToolForm) -> str:
-    beside = site.beside(request, row, _("Delivered."))
+def _deliver(admin: Any, request: HttpRequest, row: Any, form: ToolForm) -> str:
     with in_the_admins_words():
-        fulfilment.deliver_order(**of(request, row), seen=form.seen, beside=beside)
+        fulfilment.deliver_order(**_asked(admin, request, row, _("Delivered.")), seen=form.seen)
     return _("%(order)s is delivered.") % {"order": row}
 
 
-def _cancel(site: Any, request: HttpRequest, row: Any, form: CancelForm) -> str:
-    reason = form.cleaned_data["reason"]
-    beside = site.beside(request, row, _("Cancelled; the order says why."))
+def _cancel(admin: Any, request: HttpRequest, row: Any, form: CancelForm) -> str:
+    asked = _asked(admin, request, row, _("Cancelled; the order says why."))
     with in_the_admins_words():
-        order = services.cancel_order(**of(request, row), reason=reason, seen=form.seen, beside=beside)
+        order = services.cancel_order(**asked, seen=form.seen, reason=form.cleaned_data["reason"])
     if refusal := refunds.refusal_of(order):
         return _("%(order)s is cancelled. %(refusal)s The money is still to be given back.") % {
             "order": row,
@@ -90,38 +92,33 @@ def _cancel(site: Any, request: HttpRequest, row: Any, form: CancelForm) -> str:
     return _("%(order)s is cancelled, and what was paid went back.") % {"order": row}
 
 
-def _refund(site: Any, request: HttpRequest, row: Any, form: RefundForm) -> str:
-    amount, reason = form.sum_asked, form.cleaned_data["reason"]
-    asked = [(_("Amount"), "", amount), (_("Copies"), "", form.copies)]
+def _refund(admin: Any, request: HttpRequest, row: Any, form: RefundForm) -> str:
+    amount = form.sum_asked
+    changes = [(_("Amount"), "", amount), (_("Copies"), "", form.copies)]
     told = _("Refunded; the order says why.")
-    beside = site.beside(request, row, told, changes=[each for each in asked if each[2]])
     with in_the_admins_words():
         order = refunds.refund_order(
-            **of(request, row),
+            **_asked(admin, request, row, told, [each for each in changes if each[2]]),
+            seen=form.seen,
             refund_id=form.token,
             amount=amount,
             lines=form.copies or None,
             restock=form.cleaned_data["restock"],
-            reason=reason,
-            seen=form.seen,
-            beside=beside,
+            reason=form.cleaned_data["reason"],
         )
     return _money_said(order, form.token)
 
 
-def _return(site: Any, request: HttpRequest, row: Any, form: ReturnForm) -> str:
-    reason = form.cleaned_data["reason"]
+def _return(admin: Any, request: HttpRequest, row: Any, form: ReturnForm) -> str:
     told = _("Returned; the order says why.")
-    beside = site.beside(request, row, told, changes=[(_("Copies"), "", form.copies)])
     with in_the_admins_words():
         order = refunds.return_order(
-            **of(request, row),
+            **_asked(admin, request, row, told, [(_("Copies"), "", form.copies)]),
+            seen=form.seen,
             refund_id=form.token,
             lines=form.copies,
             restock=form.cleaned_data["restock"],
-            reason=reason,
-            seen=form.seen,
-            beside=beside,
+            reason=form.cleaned_data["reason"],
         )
     return _money_said(order, form.token)
 
@@ -138,25 +135,20 @@ def _money_said(order: Order, refund_id: str) -> str:
     return _("%(amount)s went back to the customer.") % {"amount": money(made.amount, order.currency)}
 
 
-def _settle(site: Any, request: HttpRequest, row: Any, form: SettleForm) -> str:
-    reason = form.cleaned_data["reason"]
-    beside = site.beside(request, row, _("The money was given back another way; the order says how."))
+def _settle(admin: Any, request: HttpRequest, row: Any, form: SettleForm) -> str:
+    told = _("The money was given back another way; the order says how.")
+    asked = _asked(admin, request, row, told)
     with in_the_admins_words():
-        refunds.settle_otherwise(**of(request, row), reason=reason, seen=form.seen, beside=beside)
+        refunds.settle_otherwise(**asked, seen=form.seen, reason=form.cleaned_data["reason"])
     return _("%(order)s is settled.") % {"order": row}
 
 
-def _note(site: Any, request: HttpRequest, row: Any, form: NoteForm) -> str:
-    to_customer = form.cleaned_data["to_customer"]
+def _note(admin: Any, request: HttpRequest, row: Any, form: NoteForm) -> str:
+    text, to_customer = form.cleaned_data["text"], form.cleaned_data["to_customer"]
     told = _("A note was written to the customer.") if to_customer else _("A note was written.")
+    asked = _asked(admin, request, row, told)
     with in_the_admins_words():
-        fulfilment.note_order(
-            **of(request, row),
-            note_id=form.token,
-            text=form.cleaned_data["text"],
-            to_customer=to_customer,
-            beside=site.beside(request, row, told),
-        )
+        fulfilment.note_order(**asked, note_id=form.token, text=text, to_customer=to_customer)
     return (
         _("The note is kept, and goes to the customer by e-mail.") if to_customer else _("The note is kept.")
     )

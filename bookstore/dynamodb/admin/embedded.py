@@ -141,12 +141,16 @@ class ShownFormSet(EmbeddedFormSet):
 
 
 class ShownInline(EmbeddedInline):
-    """Shows an embedded list that nobody edits: it tells what happened."""
+    """Shows ``fields`` of an embedded list that nobody edits: it tells what happened."""
 
     formset = ShownFormSet
     template = "admin/edit_inline/shown.html"
     extra = max_num = 0
     can_delete = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - Django's signature
+        """Make form fields of none of them."""
+        return self.fields or ()
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002, D102 - Django's
         return False

@@ -119,14 +119,12 @@ def test_an_order_is_found_by_number_also_while_the_search_rests(clerk: Client, 
 # --- One order ---------------------------------------------------------------------------------------------
 
 
-def test_an_order_goes_from_placed_to_delivered_each_step_logged_with_it(clerk: Client, wire: Any) -> None:
+def test_an_order_goes_from_placed_to_delivered_each_step_logged_with_it(clerk: Client) -> None:
     order = put()
     page = text(clerk.get(of(order)))
     assert "Ship" not in re.findall(r'class="tool">([^<]+)<', page)
-    with wire.count() as calls:
-        packed = clerk.post(of(order, "pack"), hidden(page))
-    assert (packed.status_code, calls.dynamodb) == (302, 4)
-    clerk.post(of(order, "pack"), hidden(page))  # the same button twice
+    for _ in range(2):  # the same button twice
+        assert clerk.post(of(order, "pack"), hidden(page)).status_code == 302
     sent = use(clerk, order, "ship", carrier="royal-mail", tracking_number="ab 123456789 gb")
     assert "is on its way" in said(text(sent))
     assert "royalmail.com" in text(sent)

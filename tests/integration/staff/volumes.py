@@ -86,19 +86,19 @@ class LendForm(ToolForm):
 LENT: list[tuple[str, str, str]] = []  # the volume, the reader and the form's token
 
 
-def lend(site: Any, request: Any, volume: Any, form: Any) -> str:
+def lend(admin: Any, request: Any, volume: Any, form: Any) -> str:
     if form.seen != volume.version:
         raise ChangedMeanwhileError("It was lent by Ada.")
     if form.cleaned_data["reader"] == "Bo":
         raise RefusedError({"reader": "Bo never brings them back."})
     LENT.append((volume.pk, form.cleaned_data["reader"], form.token))
     volume.source.update(
-        volume, changed={"stock": 0}, version=form.seen, beside=site.beside(request, volume, "Lent.")
+        volume, changed={"stock": 0}, version=form.seen, beside=admin.beside(request, volume, "Lent.")
     )
     return "It is lent."
 
 
-def dust(site: Any, request: Any, volume: Any, form: Any) -> str:
+def dust(admin: Any, request: Any, volume: Any, form: Any) -> str:
     raise RefusedError(f"{volume} is clean.")
 
 
