@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from threading import RLock
 
+from django.apps import apps
 from django.conf import settings
 from pynamodb.attributes import NumberAttribute
 from pynamodb.connection import Connection, TableConnection
@@ -85,7 +86,8 @@ def nothing_beside(_write: TransactWrite) -> None:
 
 def all_tables() -> list[type[Table]]:
     """Return every table of the installed apps, in order of name; each app's ``models`` declares its own."""
-    return sorted(_descendants(Table), key=lambda table: table.Meta.table_name)
+    installed = {table for table in _descendants(Table) if apps.get_containing_app_config(table.__module__)}
+    return sorted(installed, key=lambda table: table.Meta.table_name)
 
 
 def _descendants(table: type[Table]) -> set[type[Table]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.test import Client, TestCase
+from django.test import Client
 
 from catalog import search
 from catalog.selectors import get_book
@@ -279,13 +279,3 @@ def test_searching_finds_withdrawn_books_too_and_says_when_it_rests(
     assert titles(text(owner.get(f"{BOOKS}?q=persuasion"))) == ["Persuasion"]
     with wire.opensearch.refuse():
         assert "Search is having a rest" in text(owner.get(f"{BOOKS}?q=persuasion"))
-
-
-@pytest.mark.usefixtures("empty_stores")
-class TestWithDjangosTestCase(TestCase):
-    """Django's own test case works, transactions and all, without a database."""
-
-    def test_a_test_case_runs(self) -> None:
-        with self.captureOnCommitCallbacks(execute=True):
-            factories.category()
-        self.assertTrue(True)  # noqa: PT009 - what runs is the point

@@ -4,16 +4,12 @@ import contextlib
 import itertools
 from typing import Any
 
-import pytest
 from django.contrib.admin import site
 from django.core.exceptions import FieldError, ValidationError
-from django.db import NotSupportedError
-from django.db.models import F
 
 from bookstore.dynamodb.admin.errors import MissingIndexError
 from bookstore.dynamodb.admin.sites import load
 from tests import factories
-from tests.integration.staff.volumes import Volume
 
 VALUES = ("", "x", "1e999", "9" * 400, "\0", "k" * 3000, "0001-01-01 00:00:00+14:00", "é#\U0010ffff")
 LOOKUPS = ("exact", "gt", "gte", "lt", "lte", "startswith", "in", "isnull", "icontains")
@@ -59,21 +55,3 @@ def test_a_page_names_few_keys(owner: Any, wire: Any) -> None:
         assert answer.status_code == 200
         assert calls.dynamodb <= MOST_REQUESTS + 1, address  # and the session
         assert "cannot be filtered by that" in answer.content.decode()
-
-
-@pytest.mark.usefixtures("empty_stores")
-def test_what_a_queryset_cannot_do_honestly_it_refuses() -> None:
-    for number in range(3):
-        factories.book(f"Book {number}", book_id=f"b-{number}")
-    fiction = Volume.objects.filter(listing="fiction")
-    assert [row.name for row in fiction.order_by("title_key").reverse()] == ["Book 2", "Book 1", "Book 0"]
-    assert fiction.order_by("title_key").last().name == "Book 2"
-    assert len(list(fiction[:2].iterator())) == 2
-    with pytest.raises(NotSupportedError):
-        list(fiction.values("name").iterator())
-    for refused in (
-        Volume.objects.filter(listing=F("name")),
-        Volume.objects.filter(pk="b-1", name=F("title_key")),
-    ):
-        with pytest.raises(MissingIndexError):
-            list(refused)

@@ -8,43 +8,40 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, models, transaction
 
-from bookstore.accounts.models import User
-
-READER = {"customer_id": "c-1"}
+NAMED = {"name": "staff"}
 
 
-def reader() -> User:
-    return User(**READER, email="reader@example.com")
+def group() -> Group:
+    return Group(pk=1, **NAMED)
 
 
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda: list(User.objects.all()),
-        lambda: User.objects.get(pk="c-1"),
-        lambda: User.objects.filter(pk="c-1").first(),
-        User.objects.count,
-        User.objects.exists,
-        lambda: list(User.objects.iterator()),
-        lambda: list(User.objects.values("pk")),
-        lambda: User.objects.in_bulk(["c-1"]),
-        lambda: User.objects.aggregate(models.Count("pk")),
-        lambda: list(User.objects.raw("SELECT 1")),
-        lambda: reader().refresh_from_db(),
-        lambda: reader().save(),
-        lambda: reader().save(force_insert=True),
-        lambda: reader().delete(),
-        lambda: User.objects.create(**READER),
-        lambda: User.objects.get_or_create(**READER),
-        lambda: User.objects.update_or_create(**READER),
-        lambda: User.objects.bulk_create([reader()]),
-        lambda: User.objects.bulk_update([reader()], ["email"]),
-        lambda: User.objects.update(email=""),
-        lambda: User.objects.all().delete(),
-        lambda: ContentType.objects.get(pk=1),
-        lambda: ContentType.objects.get_for_model(User),
-        lambda: Permission.objects.get(codename="add_user"),
         lambda: list(Group.objects.all()),
+        lambda: Group.objects.get(pk=1),
+        lambda: Group.objects.filter(pk=1).first(),
+        Group.objects.count,
+        Group.objects.exists,
+        lambda: list(Group.objects.iterator()),
+        lambda: list(Group.objects.values("pk")),
+        lambda: Group.objects.in_bulk([1]),
+        lambda: Group.objects.aggregate(models.Count("pk")),
+        lambda: list(Group.objects.raw("SELECT 1")),
+        lambda: group().refresh_from_db(),
+        lambda: group().save(),
+        lambda: group().save(force_insert=True),
+        lambda: group().delete(),
+        lambda: Group.objects.create(**NAMED),
+        lambda: Group.objects.get_or_create(**NAMED),
+        lambda: Group.objects.update_or_create(**NAMED),
+        lambda: Group.objects.bulk_create([group()]),
+        lambda: Group.objects.bulk_update([group()], ["name"]),
+        lambda: Group.objects.update(name=""),
+        lambda: Group.objects.all().delete(),
+        lambda: ContentType.objects.get(pk=1),
+        lambda: ContentType.objects.get_for_model(Group),
+        lambda: Permission.objects.get(codename="add_group"),
         connection.cursor,
         lambda: connection.cursor().execute("SELECT 1"),
         connection.introspection.table_names,

@@ -8,7 +8,7 @@ from django.db import NotSupportedError, models
 from django.db.models import Count, Exists, F, Q, Sum
 
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
-from catalog.models import Book
+from tests.shelf import VolumeItem
 
 
 class Shelved(FacadeModel):
@@ -17,10 +17,10 @@ class Shelved(FacadeModel):
     listing = models.CharField(max_length=60)
     title_key = models.CharField(max_length=400)
     stock = models.IntegerField(default=0)
-    source = Source(Book)
+    source = Source(VolumeItem)
 
     class Meta(FacadeModel.Meta):
-        app_label = "tests"
+        app_label = "admin_on_dynamodb"
         ordering = ["title_key"]
 
 

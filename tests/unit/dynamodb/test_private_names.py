@@ -12,6 +12,7 @@ import pytest
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q, QuerySet
@@ -19,8 +20,6 @@ from django.db.models.lookups import Exact, In
 from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 from django.forms.models import BaseInlineFormSet, BaseModelFormSet
 from django.template import engines
-
-from bookstore.accounts.models import User
 
 ADMIN = Path(inspect.getfile(ModelAdmin)).parent
 
@@ -71,16 +70,18 @@ def test_a_queryset_keeps_its_rows_and_its_kind_under_the_same_names() -> None:
 
 
 def test_a_query_keeps_what_was_asked_under_the_same_names() -> None:
-    asked = QuerySet(User).filter(name="Ada").filter(email__in=["a@b.com"]).order_by("-name")[2:5].query
+    asked = (
+        QuerySet(Permission).filter(name="Ada").filter(codename__in=["a", "b"]).order_by("-name")[2:5].query
+    )
     assert isinstance(asked.where, WhereNode)
     assert [type(child) for child in asked.where.children] == [Exact, In]
-    assert [child.lhs.target.attname for child in asked.where.children] == ["name", "email"]
+    assert [child.lhs.target.attname for child in asked.where.children] == ["name", "codename"]
     assert (asked.where.connector, asked.where.negated) == (AND, False)
     assert (asked.low_mark, asked.high_mark) == (2, 5)
     assert (asked.order_by, asked.default_ordering, asked.select_related) == (("-name",), True, False)
-    assert QuerySet(User).order_by().query.default_ordering is False
-    assert [type(each) for each in QuerySet(User).none().query.where.children] == [NothingNode]
-    assert QuerySet(User).filter(Q(name="Ada") | Q(name="Bo")).query.where.children[0].connector == OR
+    assert QuerySet(Permission).order_by().query.default_ordering is False
+    assert [type(each) for each in QuerySet(Permission).none().query.where.children] == [NothingNode]
+    assert QuerySet(Permission).filter(Q(name="Ada") | Q(name="Bo")).query.where.children[0].connector == OR
 
 
 def test_a_forms_write_is_followed_by_its_log_and_preceded_by_nothing() -> None:

@@ -1,21 +1,23 @@
-"""A façade of the plainest kind, over the books' table: what the library does without an application."""
+"""Façades of the plainest kind, their admin, and who may do what in it: what the library does without an application."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from bookstore import urls
-from bookstore.accounts.models import CustomerItem
 from bookstore.dynamodb.admin.embedded import EmbeddedInline, EmbeddedModel
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError, SearchAwayError
 from bookstore.dynamodb.admin.options import FacadeAdmin, Hits
 from bookstore.dynamodb.admin.sites import DynamoAdminSite
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
-from catalog.models import Book
+from tests.shelf import ClaimItem, ReaderItem, RemarkItem, VolumeItem
 
 FOUND: list[str] = []  # what the search engine finds
 APP = "admin_on_dynamodb"
@@ -32,7 +34,7 @@ class Volume(FacadeModel):
     contributors = models.JSONField(default=list, editable=False)
     version = models.IntegerField(default=1, editable=False)
 
-    source = Source(Book, version="version", unique=["isbn13"], claims=CustomerItem)
+    source = Source(VolumeItem, version="version", unique=["isbn13"], claims=ClaimItem)
 
     class Meta(FacadeModel.Meta):
         app_label = APP
@@ -46,29 +48,31 @@ class Part(EmbeddedModel):
     volume = models.ForeignKey(Volume, models.DO_NOTHING, related_name="+")
     name = models.CharField(max_length=60)
     role = models.CharField(max_length=20)
-    slug = models.CharField(max_length=60)
 
     class Meta(EmbeddedModel.Meta):
-        app_label = APP
-
-
-class Loan(FacadeModel):
-    """Who has a book: refers to it, so that its form completes a title."""
-
-    id = models.CharField(primary_key=True, max_length=64)
-    volume = models.ForeignKey(Volume, models.DO_NOTHING, related_name="+", db_column="name")
-    source = Source(CustomerItem)
-
-    class Meta(FacadeModel.Meta):
         app_label = APP
 
 
 class Reader(FacadeModel):
     """Whose address nobody else may have; no page shows them."""
 
-    customer_id = models.CharField(primary_key=True, max_length=64)
+    reader_id = models.CharField(primary_key=True, max_length=64)
     email = models.EmailField()
-    source = Source(CustomerItem, unique=["email"], claims=CustomerItem)
+    source = Source(ReaderItem, unique=["email"], claims=ClaimItem)
+
+    class Meta(FacadeModel.Meta):
+        app_label = APP
+
+
+class Remark(FacadeModel):
+    """What was said of a volume: refers to it, so that its form completes a title."""
+
+    key = models.CharField(primary_key=True, max_length=130, editable=False)
+    volume = models.ForeignKey(Volume, models.DO_NOTHING, related_name="+")
+    reader_id = models.CharField(max_length=64)
+    state = models.CharField(max_length=20)
+    made_key = models.CharField(max_length=40)
+    source = Source(RemarkItem)
 
     class Meta(FacadeModel.Meta):
         app_label = APP
@@ -140,11 +144,59 @@ class VolumeAdmin(ToolsAdmin):
         return Hits(FOUND[(page - 1) * size : page * size], len(FOUND))
 
 
-class LoanAdmin(FacadeAdmin):
+class RemarkAdmin(FacadeAdmin):
     autocomplete_fields = ["volume"]
 
 
 site = DynamoAdminSite()
 site.register(Volume, VolumeAdmin)
-site.register(Loan, LoanAdmin)
-urlpatterns = [path("admin/", site.urls), *urls.urlpatterns]
+site.register(Remark, RemarkAdmin)
+urlpatterns = [path("admin/", site.urls)]
+
+
+def _plain(status: int) -> Callable[..., HttpResponse]:
+    return lambda request, exception=None: HttpResponse(status=status)
+
+
+handler400, handler403, handler404, handler500 = map(_plain, (400, 403, 404, 500))
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who asks, as a project's own sign-in would say."""
+
+    pk: str
+    rights: tuple[str, ...] = ()
+    is_active = is_authenticated = True
+
+    def __str__(self) -> str:
+        return f"{self.pk}@example.com"
+
+    @property
+    def is_staff(self) -> bool:
+        return bool(self.rights)
+
+    def has_perm(self, right: str) -> bool:
+        return right.partition(".")[2].partition("_")[0] in self.rights
+
+    def has_module_perms(self, app: str) -> bool:
+        return app == APP
+
+
+PEOPLE = {
+    "owner": Person("owner", ("view", "add", "change", "delete")),
+    "clerk": Person("clerk", ("view",)),
+    "reader": Person("reader"),
+}
+
+
+class SignedIn:
+    """The project's sign-in: people say by a header who they are, and are believed."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        person: Any = PEOPLE.get(request.headers.get("X-Person", ""), AnonymousUser())
+        request.user = person
+        return self._get_response(request)
