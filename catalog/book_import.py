@@ -27,7 +27,7 @@ from bookstore.dynamodb.admin.models import ADDED, CHANGED
 from bookstore.dynamodb.tables import Beside
 from bookstore.pieces import Until, never
 from bookstore.tasks import calls
-from catalog import selectors, services, sitemap
+from catalog import selectors, services
 from catalog.categories import recount_categories
 from catalog.csv_import import noting
 from catalog.drafts import FACTS, BookFacts, changed_facts, check_book_id, check_facts, facts_of
@@ -295,8 +295,6 @@ def apply(
             return done
     moves = (move for row in todo for move in row.changes if move[0] == HEADINGS["category"])
     recount_categories({slug for _heading, old, new in moves for slug in (old, new) if slug})
-    if done.added:
-        sitemap.build()
     done.finished = True
     return done
 

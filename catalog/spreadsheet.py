@@ -7,7 +7,7 @@ again; a title that begins with an apostrophe and a formula gets another one.
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from io import StringIO
@@ -16,6 +16,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from bookstore.dynamodb.admin.spreadsheets import CALCULATES, csv_line
 from catalog.csv_import import ImportFileError, numbered_rows
 from catalog.drafts import BookFacts
 
@@ -47,8 +48,9 @@ COLUMNS: Mapping[str, str] = {
 HEADINGS = {field: heading for heading, field in COLUMNS.items()}
 PEOPLE = ("authors", "translators", "illustrators", "editors")
 
-_CALCULATES = re.compile(r"'*[=+\-@\t\r\n]")
-_GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
+_SIGN = f"[{re.escape(''.join(CALCULATES))}]"
+_CALCULATES = re.compile(f"'*{_SIGN}")
+_GUARDED = re.compile(f"'+{_SIGN}")
 
 
 # --- Going out ---------------------------------------------------------------------------------------------
@@ -56,13 +58,13 @@ _GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
 
 def heading_line() -> str:
     """Return the first line of a file, with the mark by which Excel knows UTF-8."""
-    return f"\ufeff{_line(COLUMNS)}"
+    return f"\ufeff{csv_line(COLUMNS)}"
 
 
 def book_line(book_id: str, facts: BookFacts) -> str:
     """Return a book as a line of a file; no cell of it is a formula."""
     said: dict[str, Any] = {**asdict(facts), "book_id": book_id}
-    return _line(_guarded(_written(said[field])) for field in COLUMNS.values())
+    return csv_line(_guarded(_written(said[field])) for field in COLUMNS.values())
 
 
 def _written(value: Any) -> str:
@@ -81,12 +83,6 @@ def _written(value: Any) -> str:
 
 def _guarded(cell: str) -> str:
     return f"'{cell}" if _CALCULATES.match(cell) else cell
-
-
-def _line(cells: Iterable[str]) -> str:
-    line = StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
 
 
 # --- Coming in ---------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from io import StringIO
 
 # A spreadsheet takes a text that begins so for a formula; some do with the wide signs, too.
-_CALCULATES = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+CALCULATES = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def csv_line(cells: Iterable[object]) -> str:
@@ -16,4 +16,4 @@ def csv_line(cells: Iterable[object]) -> str:
 
 
 def _inert(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_CALCULATES) else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(CALCULATES) else cell

@@ -266,7 +266,7 @@ def test_an_import_of_which_much_is_left_alone_tells_the_first_of_it(
         (b"", "Choose a file that is not empty."),
         ("title\nÉmile".encode("latin-1"), "save it as “CSV UTF-8”"),
         (b"number,title,<script>\n", "“<script>”"),
-        (b"number,title\n" + b"x" * 3_000_000, "3.0 MB; at most 2 MB"),
+        (b"number,title\n" + b"x" * 50_000_000, "50.0 MB; at most 2 MB"),
         (b"number,price\n" + b"b-1,5\n" * 1500, "more than 1000 rows"),
     ],
 )

@@ -30,6 +30,8 @@ FULL = BookFacts(
     location="+A4",
     prior_rating=Decimal("4.50"),
 )
+# With which a formula begins; some spreadsheets take the wide ones, too.
+SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BARE = BookFacts(name="Emma", category="fiction", price=Decimal("0.01"))
 
 
@@ -59,15 +61,15 @@ def test_a_file_that_nobody_touched_says_what_the_books_are() -> None:
 
 def test_no_cell_is_a_formula_and_none_is_guarded_without_need() -> None:
     row = next(csv.DictReader(StringIO(file_of(b=FULL).decode("utf-8-sig"))))
-    assert [cell for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))] == []
+    assert [cell for cell in row.values() if cell.startswith(SIGNS)] == []
     assert (row["title"], row["publisher"], row["series"]) == ("'=1+1", "''=publisher", "'series")
     assert row["price"] == "7.50"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "'=", "''@", "'", "a="])
+@pytest.mark.parametrize("start", [*SIGNS, "'=", "''@", "'＝", "'", "a="])
 def test_whatever_a_cell_begins_with_comes_back(start: str) -> None:
     cell = spreadsheet._guarded(f"{start}x")
-    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert not cell.startswith(SIGNS)
     assert spreadsheet._plain(cell) == f"{start}x"
 
 
