@@ -385,11 +385,13 @@ class FacadeAdmin(_ModelAdmin):
         return [row.pk for row in queryset[: MOST_ROWS + 1]]
 
     def _chosen(self, request: HttpRequest, queryset: DynamoQuerySet, keys: Sequence[str]) -> Any:
+        """Return the rows of these keys, of those that this admin shows to this person at all."""
+        shown: Any = self.get_queryset(request).order_by()
         rows: list[Any] = []
         for some in batched(keys, queryset.source.most_keys):
             if not _has_time(request):
                 raise AwayError(_("It took too long to read the rows: choose fewer. Nothing was done."))
-            rows += queryset.source.get_many(some)
+            rows += shown.filter(pk__in=some)
         return _Chosen.of(queryset, rows)
 
     def for_each(

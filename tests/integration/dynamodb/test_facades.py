@@ -209,6 +209,27 @@ def test_an_action_over_all_pages_reports_what_failed(owner: Client, volumes: An
     assert "Put up by one." in text(owner.get(f"{VOLUMES}fiction-12/history/"))
 
 
+def test_an_action_takes_no_row_that_the_admin_does_not_show(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(1)
+    shelve(1, "plays")
+    monkeypatch.setattr(
+        volumes.VolumeAdmin, "get_queryset", lambda *_: volumes.Volume.objects.filter(listing="fiction")
+    )
+    ticked = {"_selected_action": ["plays-00", "fiction-00"]}
+    page = text(
+        owner.post(
+            f"{VOLUMES}?listing__exact=fiction", {"action": "put_up", "index": "0", **ticked}, follow=True
+        )
+    )
+    assert "1 put up." in page
+    owner.post(f"{VOLUMES}?listing__exact=fiction", {"action": "delete_selected", "post": "yes", **ticked})
+    assert [row.pk for row in volumes.Volume.objects.filter(pk__in=["plays-00", "fiction-00"])] == [
+        "plays-00"
+    ]
+
+
 @pytest.mark.parametrize("across", ["0", "1"])
 def test_an_action_over_too_many_rows_does_nothing(
     owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch, across: str
