@@ -86,6 +86,15 @@ class _CopiesForm(_Reasoned):
         }
         return {book_id: copies for book_id, copies in asked.items() if copies}
 
+    @property
+    def copies_named(self) -> list[str]:
+        """The same as the log has them."""
+        return [
+            f"{copies} × {line.name}"
+            for line in self.row.order.lines
+            if (copies := self.copies.get(line.book_id))
+        ]
+
 
 class RefundForm(_CopiesForm):
     """What goes back to the customer: copies at what they cost, an amount, or all that is left."""

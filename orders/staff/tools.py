@@ -19,7 +19,7 @@ from bookstore.typesetting import money
 from orders import fulfilment, refunds, services
 from orders.errors import BadStepError, OrderChangedError, OrderError
 from orders.models import Order
-from orders.payments.base import PaymentError
+from orders.payments.base import PaymentError, PaymentRefusedError
 from orders.staff.forms import CancelForm, NoteForm, RefundForm, ReturnForm, SettleForm, ShipForm
 from orders.states import CANCELLABLE_BY_STAFF, SENT, Status
 from orders.steps import Instruction
@@ -94,18 +94,22 @@ def _cancel(admin: Any, request: HttpRequest, row: Any, form: CancelForm) -> str
 
 def _refund(admin: Any, request: HttpRequest, row: Any, form: RefundForm) -> str:
     amount = form.sum_asked
-    changes = [(_("Amount"), "", amount), (_("Copies"), "", form.copies)]
-    told = _("Refunded; the order says why.")
+    changes = [(_("Amount"), "", amount), (_("Copies"), "", form.copies_named)]
+    told = _("A refund was asked for.")  # the provider has not said yes to it then
     with in_the_admins_words():
-        order = refunds.refund_order(
-            **_asked(admin, request, row, told, [each for each in changes if each[2]]),
-            seen=form.seen,
-            refund_id=form.token,
-            amount=amount,
-            lines=form.copies or None,
-            restock=form.cleaned_data["restock"],
-            reason=form.cleaned_data["reason"],
-        )
+        try:
+            order = refunds.refund_order(
+                **_asked(admin, request, row, told, [each for each in changes if each[2]]),
+                seen=form.seen,
+                refund_id=form.token,
+                amount=amount,
+                lines=form.copies or None,
+                restock=form.cleaned_data["restock"],
+                reason=form.cleaned_data["reason"],
+            )
+        except PaymentRefusedError:
+            admin.log_change(request, row, _("The payment provider refused the refund."))
+            raise
     return _money_said(order, form.token)
 
 
@@ -113,7 +117,7 @@ def _return(admin: Any, request: HttpRequest, row: Any, form: ReturnForm) -> str
     told = _("Returned; the order says why.")
     with in_the_admins_words():
         order = refunds.return_order(
-            **_asked(admin, request, row, told, [(_("Copies"), "", form.copies)]),
+            **_asked(admin, request, row, told, [(_("Copies"), "", form.copies_named)]),
             seen=form.seen,
             refund_id=form.token,
             lines=form.copies,

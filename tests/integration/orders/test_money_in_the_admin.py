@@ -64,7 +64,8 @@ def test_one_torn_copy_is_refunded_once_however_often_the_form_is_sent(
     order = now(paid)
     assert (order.refunded, len(order.refunds), order.lines[0].kept) == (Decimal("7.99"), 1, 2)
     assert stock(emma) == 7
-    assert logged(paid) == [("clerk@example.com", "Refunded; the order says why.")]
+    assert logged(paid) == [("clerk@example.com", "A refund was asked for.")]
+    assert "1 × Emma" in text(clerk.get(of(paid).replace("/change/", "/history/")))
     page = text(clerk.get(of(paid)))
     assert "Torn." in page
     assert "clerk@example.com" in page
@@ -131,6 +132,10 @@ def test_a_refund_that_the_provider_refuses_leaves_the_order_as_it_was_and_says_
     (told,) = re.findall(r'<ul class="errorlist nonfield"[^>]*><li>(.*?)</li>', page)
     assert "refuse" in told
     assert (now(owed).refunded, now(owed).refunds, now(owed).state) == (Decimal(0), [], Status.PLACED)
+    assert [told for _who, told in logged(owed)] == [
+        "A refund was asked for.",
+        "The payment provider refused the refund.",
+    ]
 
 
 def test_money_that_the_provider_refuses_for_a_cancelled_order_may_go_another_way(
