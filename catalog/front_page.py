@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from bookstore.dynamodb.admin.panels import Column, Panel, Row, front_page
+from bookstore.dynamodb.admin.panels import Chart, Column, Panel, Row, front_page
 from catalog import selectors
 from catalog.models import LOW, SOLD_OUT
 
@@ -21,11 +21,16 @@ def low_stock(request: HttpRequest) -> Iterator[Panel]:  # noqa: ARG001 - everyo
     yield Panel(
         "low-stock",
         _("Low stock"),
-        columns=[Column(_("Title")), Column(_("Author"))],
+        columns=[Column(_("Title")), Column(_("Author")), Column(_("Copies left"))],
         rows=[
-            Row((book.name, book.author), url=reverse("admin:catalog_book_change", args=[book.id]))
+            Row(
+                (book.name, book.author, int(book.stock)),
+                url=reverse("admin:catalog_book_change", args=[book.id]),
+            )
             for book in selectors.books_to_look_after(standing=LOW, limit=SHOWN)
         ],
+        chart=Chart.BARS,
+        measure=2,
         nothing=_("There is enough of every book that is not sold out."),
         links=[
             (_("All that are low"), f"{books}?standing={LOW}"),

@@ -115,10 +115,11 @@ class Arrivals(GlobalSecondaryIndex["Book"]):
 
 
 class ByStanding(GlobalSecondaryIndex["Book"]):
-    """The books that staff have to look after, by title; few, since any other has no standing."""
+    """The books that staff have to look after, by title, with their copies; few, since any other has no standing."""
 
-    class Meta(_ListIndexMeta):
+    class Meta(TableMeta):
         index_name = "byStanding"
+        projection = IncludeProjection([*CARD, "stock"])
 
     standing = UnicodeAttribute(hash_key=True)
     title_key = UnicodeAttribute(attr_name="titleKey", range_key=True)
@@ -136,7 +137,7 @@ class Book(Table):
     """An edition that the shop sells.
 
     A book read from an index knows what a card shows; its other attributes are empty or have
-    their defaults, ``stock`` among them: ask ``in_stock``.
+    their defaults, ``stock`` among them but for ``byStanding``: ask ``in_stock``.
     """
 
     class Meta(TableMeta):

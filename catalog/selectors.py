@@ -264,9 +264,9 @@ def new_arrivals(*, limit: int = 12, today: date) -> list[Book]:
 
 
 def books_to_look_after(*, standing: str, limit: int) -> list[Book]:
-    """Return books that are ``low``, ``sold_out`` or ``withdrawn``, by title, with what a card shows: one Query.
+    """Return books that are ``low``, ``sold_out`` or ``withdrawn``, by title, with what a card shows and their copies: one Query.
 
-    The index is a moment behind; the copies that there are stand in the books themselves.
+    The index is a moment behind.
     """
     return list(Book.by_standing.query(standing, limit=limit, page_size=limit))
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from orders import selectors as orders
 from tests import factories
-from tests.integration.leaderboard.sales import put_order
+from tests.integration.leaderboard.sales import put_order, sell
 from tests.wire import Wire
 
 FROM_REDIS = ("sales-by-day", "sales-by-category", "bestsellers", "streams")
@@ -32,7 +32,7 @@ def sold(now: datetime, pump: Callable[[], int]) -> None:
     factories.book("Emma", book_id="emma")
     factories.book("Hamlet", book_id="hamlet", category="plays")
     put_order({"emma": 3}, at=now)
-    put_order({"hamlet": 1, "emma": 1}, at=now - timedelta(days=1))
+    sell({"hamlet": 1, "emma": 1}, at=now - timedelta(days=1))
     put_order({}, at=now, status="packed")
     factories.book("Scarce", book_id="scarce", stock=1)
     pump()
@@ -76,7 +76,8 @@ def test_staff_see_the_sales_and_take_their_numbers_along(staff: Client, wire: W
     assert "/admin/catalog/book/emma/change/" in panel(page, "bestsellers")
     assert "Nothing waits." in panel(page, "streams")
     assert "/admin/catalog/book/scarce/change/" in panel(page, "low-stock")
-    assert [list(row.values()) for row in numbers(staff, "low-stock")] == [["Scarce", "Jane Austen"]]
+    assert '<span class="bars__text">1</span>' in panel(page, "low-stock")
+    assert [list(row.values()) for row in numbers(staff, "low-stock")] == [["Scarce", "Jane Austen", "1"]]
     assert counted(page) == {"to pack": "2", "to ship": "1", "late": "0"}
     assert "/admin/orders/order/?queue=to-ship" in panel(page, "orders-waiting")
 
@@ -86,6 +87,7 @@ def test_staff_see_the_sales_and_take_their_numbers_along(staff: Client, wire: W
     assert days[-1] == {"Day": str(today), "Orders": "1", "Copies": "3", "Sales in GBP": "23.97"}
     assert [row["Copies"] for row in numbers(staff, "bestsellers")] == ["4", "1"]
     by_category = numbers(staff, "sales-by-category")
+    assert {row["Category"] for row in by_category} == {"No category", "fiction", "'=Plays"}  # no formula
     assert sum(float(row["Sales in GBP"]) for row in by_category) == 39.95
     assert [row["Changes to"] for row in numbers(staff, "streams")] == ["Books", "Orders"]
 
@@ -113,14 +115,28 @@ def test_before_anything_is_sold_the_panels_say_so(staff: Client) -> None:
     assert "No change has come yet." in panel(page, "streams")
 
 
-def test_without_redis_the_panels_say_so_and_the_page_stays(staff: Client, wire: Wire) -> None:
-    with wire.redis.refuse():
+@pytest.mark.parametrize("trouble", ["refuse", "stall"])
+def test_without_redis_the_panels_say_so_and_the_page_stays(staff: Client, wire: Wire, trouble: str) -> None:
+    with getattr(wire.redis, trouble)():
         page = staff.get("/admin/").content.decode()
         taken_along = staff.get("/admin/figures/bestsellers.csv")
     for name in FROM_REDIS:
         assert "Redis, which keeps these numbers, does not answer at the moment." in panel(page, name)
+    assert "There is enough of every book that is not sold out." in panel(page, "low-stock")
     assert "/admin/catalog/book/" in page
     assert taken_along.status_code == 503
+
+
+def test_the_search_engine_is_not_asked_and_without_dynamodb_a_page_says_so(
+    staff: Client, wire: Wire
+) -> None:
+    with wire.opensearch.refuse():
+        assert staff.get("/admin/").status_code == 200
+    staff.raise_request_exception = False
+    with wire.dynamodb.refuse():
+        answer = staff.get("/admin/")
+    assert answer.status_code == 503
+    assert "Back in a moment" in answer.content.decode()
 
 
 def test_the_numbers_are_for_staff_alone(
