@@ -1,8 +1,7 @@
 """The catalogue in the admin for staff. Every rule is the services'; here is only what staff see."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,35 +9,30 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError, SearchAwayError
-from bookstore.dynamodb.admin.options import FacadeAdmin, Hits
+from bookstore.dynamodb.admin.errors import SearchAwayError
+from bookstore.dynamodb.admin.options import Hits
 from bookstore.dynamodb.admin.paths import TAIL, Path
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
+from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.tables import Beside, nothing_beside
 from bookstore.opensearch.errors import SearchUnavailableError
 from catalog import keys, search, selectors, services
-from catalog.errors import (
-    BadBookError,
-    BookChangedError,
-    BookExistsError,
-    BookNotFoundError,
-    DuplicateIsbnError,
-)
 from catalog.models import IN_STOCK, LOW, SOLD_OUT, WITHDRAWN
 from catalog.models import Book as BookItem
-from catalog.staff import history, pages, preview, prices, stock
+from catalog.staff import covers, history, preview, prices, stock
 from catalog.staff.authors import AuthorAdmin as AuthorAdmin  # noqa: PLC0414 - registered by being imported
 from catalog.staff.categories import CategoryAdmin as CategoryAdmin  # noqa: PLC0414 - the same
 from catalog.staff.covers import CoverPages
 from catalog.staff.fields import PEOPLE, SAID, people_of, said
+from catalog.staff.refusals import in_the_admins_words
 from catalog.staff.reviews import ReviewAdmin as ReviewAdmin  # noqa: PLC0414 - the same
 from catalog.staff.spreadsheets import SpreadsheetPages
 
@@ -52,19 +46,6 @@ def _years(first: Any, last: Any) -> list[str]:
     low = max(first.year if first else 0, this_year - YEARS_LISTED)
     high = min(last.year if last else this_year, this_year)
     return [f"{year:04d}" for year in range(low, high + 1)]
-
-
-@contextmanager
-def _in_the_admins_words() -> Iterator[None]:
-    """Say in the admin's words what the services refuse."""
-    try:
-        yield
-    except (BookChangedError, BookExistsError, BookNotFoundError) as error:
-        raise ChangedMeanwhileError from error
-    except DuplicateIsbnError as error:
-        raise RefusedError({"isbn13": str(error)}) from error
-    except BadBookError as error:
-        raise RefusedError(error.problems) from error
 
 
 class Books(Source):
@@ -111,7 +92,7 @@ class Books(Source):
     def create(self, row: Any, *, beside: Beside = nothing_beside) -> None:
         """Add a new book, on sale or not yet."""
         told = {name: getattr(row, name) for name in SAID}
-        with _in_the_admins_words():
+        with in_the_admins_words():
             services.add_book(
                 book_id=row.pk, at=timezone.now(), on_sale=not row.unlisted, beside=beside, **said(told)
             )
@@ -121,7 +102,7 @@ class Books(Source):
         self, row: Any, *, changed: Mapping[str, Any], version: int | None, beside: Beside = nothing_beside
     ) -> None:
         """Change what is said about a book."""
-        with _in_the_admins_words():
+        with in_the_admins_words():
             book = services.revise_book(
                 book_id=row.pk, version=version or 0, at=timezone.now(), beside=beside, **said(changed)
             )
@@ -253,8 +234,16 @@ class CategoryFilter(admin.SimpleListFilter):
         return queryset.filter(category=self.value()) if self.value() else queryset
 
 
+def _withdraw(admin: "BookAdmin", request: HttpRequest, book: Book, _form: ToolForm) -> str:
+    return admin.take(request, book, services.withdraw_book, _("Taken off sale."))
+
+
+def _bring_back(admin: "BookAdmin", request: HttpRequest, book: Book, _form: ToolForm) -> str:
+    return admin.take(request, book, services.bring_back_book, _("Put on sale."))
+
+
 @admin.register(Book)
-class BookAdmin(CoverPages, SpreadsheetPages, FacadeAdmin):
+class BookAdmin(CoverPages, SpreadsheetPages, ToolsAdmin):
     """Books, newest first."""
 
     list_display = ["name", "author", "category_name", "price", "availability", "added_at"]
@@ -275,6 +264,13 @@ class BookAdmin(CoverPages, SpreadsheetPages, FacadeAdmin):
         "withdrawn_at",
     ]
     actions = ["withdraw", "bring_back", "reprice", "export_csv"]
+    tools = (
+        Tool("withdraw", _("Take off sale"), "withdraw", _withdraw, offered=lambda book: not book.unlisted),
+        Tool("bring_back", _("Put on sale"), "withdraw", _bring_back, offered=lambda book: book.unlisted),
+        *stock.TOOLS,
+        covers.WITHDRAW_PICTURE,
+        history.RESTORE,
+    )
     fieldsets = [
         (
             None,
@@ -286,6 +282,9 @@ class BookAdmin(CoverPages, SpreadsheetPages, FacadeAdmin):
         ),
         (_("In the shop"), {"fields": ["location", "prior_rating", *readonly_fields[2:]]}),
     ]
+
+    class Media:
+        css = {"all": ["css/counter.css"]}
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask of a new book whether it is on sale at once; it has no stock and no rating yet."""
@@ -310,36 +309,16 @@ class BookAdmin(CoverPages, SpreadsheetPages, FacadeAdmin):
         """Return the page in the shop of a book that is on sale; the others have a preview."""
         return super().get_view_on_site_url(obj) if obj is None or not obj.unlisted else None
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """Offer what this person may do with the book beside changing it."""
-        context = {**(extra_context or {}), "may_withdraw": self.has_withdraw_permission(request)}
-        return super().changeform_view(request, object_id, form_url, context)
-
     def get_urls(self) -> Any:
         """Give the pages beside Django's own their addresses."""
-        wrap, name = self.admin_site.admin_view, "catalog_book_{}".format
+        reprices = partial(self.page, "reprice")
+        looks = partial(self.page_of_row, "view")
+        name = "catalog_book_{}".format
         return [
-            path("prices/", wrap(partial(prices.preview, self)), name=name("prices")),
-            path("prices/apply/", wrap(partial(prices.apply, self)), name=name("prices_apply")),
-            path("<path:object_id>/stock/", wrap(partial(stock.stock, self)), name=name("stock")),
-            path(
-                "<path:object_id>/stock/<slug:step>/",
-                wrap(partial(stock.change, self)),
-                name=name("stock_change"),
-            ),
-            path("<path:object_id>/sale/<slug:step>/", wrap(self.sale_view), name=name("sale")),
-            path("<path:object_id>/preview/", wrap(partial(preview.preview, self)), name=name("preview")),
-            path(
-                "<path:object_id>/history/<path:entry>/restore/",
-                wrap(partial(history.restore, self)),
-                name=name("restore"),
-            ),
+            path("prices/", reprices(partial(prices.preview, self)), name=name("prices")),
+            path("prices/apply/", reprices(partial(prices.apply, self)), name=name("prices_apply")),
+            path("<path:object_id>/stock/", looks(partial(stock.page, self)), name=name("stock")),
+            path("<path:object_id>/preview/", looks(partial(preview.page, self)), name=name("preview")),
             *super().get_urls(),
         ]
 
@@ -347,45 +326,34 @@ class BookAdmin(CoverPages, SpreadsheetPages, FacadeAdmin):
 
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
         """Tell whether somebody may take books off sale and put them back."""
-        return pages.may(request, "withdraw", self.opts)
+        return self.may(request, "withdraw")
 
     def has_reprice_permission(self, request: HttpRequest) -> bool:
         """Tell whether somebody may change the prices of many books."""
-        return pages.may(request, "reprice", self.opts)
+        return self.may(request, "reprice")
 
     @admin.action(permissions=["withdraw"], description=_("Take off sale"))
     def withdraw(self, request: HttpRequest, queryset: Any) -> None:
         """Withdraw books; those that are withdrawn stay so."""
-        self._list_or_delist(request, queryset, services.withdraw_book, _("Taken off sale."))
+        self._take_each(request, queryset, services.withdraw_book, _("Taken off sale."))
 
     @admin.action(permissions=["withdraw"], description=_("Put on sale"))
     def bring_back(self, request: HttpRequest, queryset: Any) -> None:
         """Put books on sale, again or for the first time; those that are stay so."""
-        self._list_or_delist(request, queryset, services.bring_back_book, _("Put on sale."))
+        self._take_each(request, queryset, services.bring_back_book, _("Put on sale."))
 
-    def _list_or_delist(self, request: HttpRequest, rows: Any, act: Callable[..., Any], told: Any) -> None:
-        message = str(told)
-
-        def one(book: Any) -> None:
-            with _in_the_admins_words():
-                act(book_id=book.pk, at=timezone.now(), beside=pages.logged(request, book, message))
-
+    def _take_each(self, request: HttpRequest, rows: Any, act: Callable[..., Any], told: Any) -> None:
         def done(count: int) -> str:
             sentence = ngettext("%(count)d book: %(what)s", "%(count)d books: %(what)s", count)
-            return sentence % {"count": count, "what": message}
+            return sentence % {"count": count, "what": told}
 
-        self.for_each(request, rows, one, done=done)
+        self.for_each(request, rows, lambda book: self.take(request, book, act, told), done=done)
 
-    def sale_view(self, request: HttpRequest, object_id: str, *, step: str) -> Any:
-        """Do what the two actions do with the one book of a form, and lead back to it."""
-        if step not in {"withdraw", "bring_back"}:
-            raise Http404(step)
-        return pages.needs("withdraw")(self._sell_or_not)(self, request, object_id, step=step)
-
-    def _sell_or_not(self, _admin: Any, request: HttpRequest, book: Any, *, step: str) -> Any:
-        if request.method == "POST":
-            getattr(self, step)(request, [book])
-        return HttpResponseRedirect(pages.address(self, "change", book.pk))
+    def take(self, request: HttpRequest, book: Book, act: Callable[..., Any], told: Any) -> str:
+        """Take a book off sale or put it on, with the entry in the log; return what it says."""
+        with in_the_admins_words():
+            act(book_id=book.pk, at=timezone.now(), beside=self.beside(request, book, str(told)))
+        return str(told)
 
     @admin.action(permissions=["reprice"], description=_("Change the price by percent …"))
     def reprice(self, request: HttpRequest, queryset: Any) -> Any:
@@ -396,7 +364,7 @@ class BookAdmin(CoverPages, SpreadsheetPages, FacadeAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
         """Show what was changed, with a way back to each version for those who may change books."""
-        may_restore = pages.may(request, "change", self.opts)
+        may_restore = self.may(request, "change")
         return super().history_view(request, object_id, {**(extra_context or {}), "may_restore": may_restore})
 
     @admin.display(description=_("their pages"))

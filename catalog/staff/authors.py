@@ -1,22 +1,28 @@
 """Authors in the admin: their books, and how their names are printed in all of them."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import AdminTextInputWidget
+from django.core.exceptions import PermissionDenied
 from django.db import models, router
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from bookstore.dynamodb.admin.options import ACTION_SECONDS, FAILURES_TOLD, FacadeAdmin
+from bookstore.dynamodb.admin import audit
+from bookstore.dynamodb.admin.errors import RefusedError
+from bookstore.dynamodb.admin.models import CHANGED
+from bookstore.dynamodb.admin.options import ACTION_SECONDS, FAILURES_TOLD
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
+from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from bookstore.dynamodb.budget import waiting_at_most
 from bookstore.dynamodb.pages import BadCursorError
 from bookstore.dynamodb.tables import Beside
@@ -26,7 +32,6 @@ from catalog.drafts import BookFacts, facts_of
 from catalog.errors import AuthorNotFoundError, BadBookError
 from catalog.models import Book as BookItem
 from catalog.models import Contribution
-from catalog.staff import pages
 from catalog.staff.fields import PEOPLE, logged_changes
 
 SLUG_CHARACTERS = 100  # no author's is as long; DynamoDB refuses keys of 2 KB as a mistake
@@ -71,21 +76,67 @@ class Author(FacadeModel):
         return self.name
 
 
-class NameForm(forms.Form):
+class NameForm(ToolForm):
     """How a name is printed."""
 
     name = forms.CharField(
-        label=gettext_lazy("Name as printed"), widget=forms.TextInput(attrs={"class": "vTextField"})
+        label=gettext_lazy("Name as printed"),
+        widget=AdminTextInputWidget,
+        help_text=gettext_lazy("Another spelling may mean another address."),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["name"] = self.row.name
+
+
+def _rename(_admin: ToolsAdmin, request: HttpRequest, author: Author, form: NameForm) -> str:
+    """Print the name otherwise in all the books, and say which could not be changed."""
+    name = form.cleaned_data["name"]
+
+    def beside(book: BookItem, after: BookFacts) -> Beside:
+        labels = {people: people.capitalize() for people in PEOPLE}
+        changes = logged_changes(facts_of(book), after, labels=labels)
+        item = audit.entry_of(
+            label="catalog.book",
+            key=book.id,
+            shown=book.title,
+            user=request.user,
+            kind=CHANGED,
+            changes=changes,
+        )
+        return partial(audit.record, item=item)
+
+    try:
+        with waiting_at_most(ACTION_SECONDS):
+            done = services.rename_author(slug=author.pk, name=name, at=timezone.now(), beside=beside)
+    except BadBookError as error:
+        raise RefusedError({"name": str(error)}) from error
+    if done.changed:
+        author.pk = keys.author_slug(name)  # where the books are now
+    return _report(request, done)
 
 
 @admin.register(Author)
-class AuthorAdmin(FacadeAdmin):
+class AuthorAdmin(ToolsAdmin):
     """Authors, found by the beginnings of their names."""
 
     list_display = ["name"]
     search_fields = ["name"]  # shows the box
     search_help_text = gettext_lazy("The beginning of a name, whoever has books on sale")
+    tools = [
+        Tool(
+            "rename",
+            gettext_lazy("Correct the name"),
+            "change",
+            _rename,
+            form=NameForm,
+            explained=gettext_lazy("In all books that are on sale, whatever the part in them."),
+        )
+    ]
+
+    class Media:
+        css = {"all": ["css/counter.css"]}
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Return whose names begin so, out of the search engine alone."""
@@ -108,6 +159,10 @@ class AuthorAdmin(FacadeAdmin):
         """Refuse: an author goes with the books."""
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - the same
+        """Refuse: the books say who an author is; only how the name is printed in them is corrected."""
+        return False
+
     def change_view(
         self,
         request: HttpRequest,
@@ -116,31 +171,20 @@ class AuthorAdmin(FacadeAdmin):
         extra_context: Any = None,  # noqa: ARG002 - the same
     ) -> Any:
         """Show an author's books, and a form for the name."""
-        pages.check(request, "change" if request.method == "POST" else "view", self.opts)
-        return self._page(request, unquote(object_id))
+        if request.method == "POST":
+            raise PermissionDenied
+        return self.page("view", partial(self._page, slug=unquote(object_id)))(request)
 
-    def get_urls(self) -> Any:
-        """Add the address that a new name is sent to."""
-        view = self.admin_site.admin_view(self.rename_view)
-        return [path("<path:object_id>/name/", view, name="catalog_author_name"), *super().get_urls()]
-
-    def _page(self, request: HttpRequest, slug: str, form: NameForm | None = None) -> HttpResponseBase:
+    def _page(self, request: HttpRequest, *, slug: str) -> HttpResponseBase:
         after, before = request.GET.get("after", ""), request.GET.get("before", "")
         try:
             found = self._books(request, slug, after=after, before=before)
         except AuthorNotFoundError as error:
             messages.warning(request, str(error))
-            return HttpResponseRedirect(pages.address(self, "changelist"))
-        row = self.model.source.author(slug, found.name)
-        may_rename = pages.may(request, "change", self.opts)
-        context = pages.frame(
-            self,
-            request,
-            row,
-            title=found.name,
-            page=found,
-            form=(form or NameForm(initial={"name": found.name})) if may_rename else None,
-        )
+            return HttpResponseRedirect(self.address("changelist"))
+        author = self.model.source.author(slug, found.name)
+        tools = self.tools_of(request, author)
+        context = self.frame(request, found.name, author=author, page=found, tools=tools)
         return TemplateResponse(request, "admin/catalog/author/author.html", context)
 
     def _books(self, request: HttpRequest, slug: str, **cursors: str) -> selectors.AuthorPage:
@@ -150,41 +194,9 @@ class AuthorAdmin(FacadeAdmin):
             messages.warning(request, _("This page is no longer good; here is the first one."))
             return selectors.author_page(slug)
 
-    def rename_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """Print the name otherwise in all the books, and say which could not be changed."""
-        pages.check(request, "change", self.opts)
-        slug = unquote(object_id)
-        if request.method != "POST":
-            return HttpResponseRedirect(pages.address(self, "change", slug))
-        form = NameForm(request.POST)
-        if not form.is_valid():
-            return self._page(request, slug, form)
-        name = form.cleaned_data["name"]
 
-        def beside(book: BookItem, after: BookFacts) -> Beside:
-            labels = {people: people.capitalize() for people in PEOPLE}
-            changes = logged_changes(facts_of(book), after, labels=labels)
-            return pages.logged_book(request, book, changes)
-
-        try:
-            with waiting_at_most(ACTION_SECONDS):
-                done = services.rename_author(slug=slug, name=name, at=timezone.now(), beside=beside)
-        except BadBookError as error:
-            form.add_error("name", str(error))
-            return self._page(request, slug, form)
-        _report(request, done)
-        new_slug = keys.author_slug(name) if done.changed else slug
-        return HttpResponseRedirect(pages.address(self, "change", new_slug))
-
-
-def _report(request: HttpRequest, done: services.Renamed) -> None:
-    if count := len(done.changed):
-        told = ngettext(
-            "The name was changed in %(count)d book.", "The name was changed in %(count)d books.", count
-        )
-        messages.success(request, told % {"count": count})
-    elif not done.refused:
-        messages.info(request, _("All these books print the name so already."))
+def _report(request: HttpRequest, done: services.Renamed) -> str:
+    """Say which books were not changed; return the sentence on the others."""
     if count := len(done.refused):
         told = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", count)
         named = [f"{title}: {why}" for title, why in done.refused.items()]
@@ -192,3 +204,10 @@ def _report(request: HttpRequest, done: services.Renamed) -> None:
         messages.error(request, told % {"count": count, "which": which})
     if done.more:
         messages.warning(request, _("There are more books: change the name once more, and they follow."))
+    count = len(done.changed)
+    if not count and not done.refused:
+        return _("All these books print the name so already.")
+    told = ngettext(
+        "The name was changed in %(count)d book.", "The name was changed in %(count)d books.", count
+    )
+    return told % {"count": count}

@@ -1,7 +1,6 @@
 """Categories in the admin."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -10,31 +9,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError
 from bookstore.dynamodb.admin.options import FacadeAdmin
 from bookstore.dynamodb.admin.paths import Path
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.tables import Beside, nothing_beside
 from catalog import categories, keys
-from catalog.errors import (
-    BadCategoryError,
-    CategoryChangedError,
-    CategoryExistsError,
-    CategoryNotEmptyError,
-)
 from catalog.models import Category as CategoryItem
-
-
-@contextmanager
-def _in_the_admins_words() -> Iterator[None]:
-    try:
-        yield
-    except (CategoryChangedError, CategoryExistsError) as error:
-        raise ChangedMeanwhileError from error
-    except CategoryNotEmptyError as error:
-        raise RefusedError(str(error)) from error
-    except BadCategoryError as error:
-        raise RefusedError(error.problems) from error
+from catalog.staff.refusals import in_the_admins_words
 
 
 def _the_one(_first: Any, _last: Any) -> Sequence[str]:
@@ -57,7 +38,7 @@ class Categories(Source):
 
     def create(self, row: Any, *, beside: Beside = nothing_beside) -> None:
         """Add a category."""
-        with _in_the_admins_words():
+        with in_the_admins_words():
             categories.add_category(slug=row.pk, **_said(row, {}), beside=beside)
         row.version = 1
 
@@ -65,7 +46,7 @@ class Categories(Source):
         self, row: Any, *, changed: Mapping[str, Any], version: int | None, beside: Beside = nothing_beside
     ) -> None:
         """Change what is said about a category."""
-        with _in_the_admins_words():
+        with in_the_admins_words():
             categories.revise_category(
                 slug=row.pk, version=version or 0, **_said(row, changed), beside=beside
             )
@@ -73,7 +54,7 @@ class Categories(Source):
 
     def delete(self, row: Any, *, beside: Beside = nothing_beside) -> None:
         """Delete a category without books."""
-        with _in_the_admins_words():
+        with in_the_admins_words():
             categories.delete_category(slug=row.pk, version=row.version, beside=beside)
 
 

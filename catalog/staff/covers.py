@@ -4,9 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -14,14 +12,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookstore.dynamodb.admin.options import FacadeAdmin
+from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from bookstore.tasks.errors import TaskNotBegunError
 from catalog import cover_names, cover_upload, services
-from catalog.errors import CatalogError
-from catalog.staff import pages
+from catalog.staff.refusals import in_the_admins_words
 
 
-class CoverPages(FacadeAdmin):
+class CoverPages(ToolsAdmin):
     """What a ``BookAdmin`` is told of covers: ``cover_shown`` for its forms, and the pages behind it."""
 
     @admin.display(description=gettext_lazy("cover"))
@@ -31,56 +28,53 @@ class CoverPages(FacadeAdmin):
             return _("Save the book first; it has a drawn cover until you send one.")
         return format_html(
             '<a class="cover-link" href="{}"><img class="cover-now" src="{}" width="80" height="120" alt=""> {}</a>',
-            self._cover_page(book.pk),
+            self.address("cover", book.pk),
             address_of(book),
             _("See it large, or change it"),
         )
 
     def get_urls(self) -> Any:
         """Put the pages of a book's cover before Django's own."""
-        view = self.admin_site.admin_view
         return [
-            path("<path:object_id>/cover/", view(self.cover_view), name="catalog_book_cover"),
+            path(
+                "<path:object_id>/cover/",
+                self.page_of_row("view", self.cover_view),
+                name="catalog_book_cover",
+            ),
             path(
                 "<path:object_id>/cover/<slug:upload_id>/<slug:seen>/",
-                view(self.cover_upload_view),
+                self.page_of_row("change", self.cover_upload_view),
                 name="catalog_book_cover_upload",
             ),
             *super().get_urls(),
         ]
 
-    def cover_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show a book's cover, with a form that leads to the bucket; a POST goes back to the drawn one."""
-        book = self._book(request, object_id, to_change=request.method == "POST")
-        if request.method == "POST":
-            return self._to_the_drawing(request, book)
+    def cover_view(self, request: HttpRequest, book: Any) -> HttpResponse:
+        """Show a book's cover, to those who may change it with a form that leads to the bucket."""
         if not self.has_change_permission(request):
             return self._shown(request, book)
         upload_id = cover_upload.new_upload_id()
         here = self._upload_page(book.pk, upload_id, cover_upload.digest_of(book.cover))
         form = cover_upload.form(upload_id=upload_id, come_back_to=settings.PUBLIC_ORIGIN + here)
-        shown = self._shown(request, book, form=form, seen=book.version_seen())
+        shown = self._shown(request, book, form=form, tools=self.tools_of(request, book, "cover"))
         # A form may lead from here, and from nowhere else, to the bucket.
         policy: Any = settings.SECURE_CSP
         shown._csp_config = policy | {"form-action": [*policy["form-action"], form.origin]}  # type: ignore[attr-defined]  # noqa: SLF001 - what `csp_override` sets
         return shown
 
-    def cover_upload_view(
-        self, request: HttpRequest, object_id: str, upload_id: str, seen: str
-    ) -> HttpResponse:
+    def cover_upload_view(self, request: HttpRequest, book: Any, upload_id: str, seen: str) -> HttpResponse:
         """Take note of a file that S3 has, once; then show how its cover comes on.
 
         S3 sends the browser here with the file's key. It is a GET that begins something: whoever
         knows the upload's name has sent the file, and a second one begins nothing more.
         """
-        book = self._book(request, object_id, to_change=True)
         here = self._upload_page(book.pk, upload_id, seen)
         upload = cover_upload.find_upload(book_id=book.pk, upload_id=upload_id)
         key = request.POST.get("key") or request.GET.get("key") or upload.key
         if (key and key != upload.key) or request.method == "POST":
             if not cover_upload.is_key_of(upload_id, key):
                 messages.error(request, _("That is no file of this form. Please send it again."))
-                return HttpResponseRedirect(self._cover_page(book.pk))
+                return HttpResponseRedirect(self.address("cover", book.pk))
             try:
                 cover_upload.ask_for_cover(
                     book_id=book.pk,
@@ -100,57 +94,53 @@ class CoverPages(FacadeAdmin):
             return self._shown(request, book, "_cover_state.html", upload=upload, key=key, here=here)
         return self._shown(request, book, upload=upload, key=key, here=here)
 
-    def _book(self, request: HttpRequest, object_id: str, *, to_change: bool) -> Any:
-        """Return the book of an address; 403 without the right to see or to change it, 404 where there is none."""
-        if not (self.has_change_permission(request) if to_change else self.has_view_permission(request)):
-            raise PermissionDenied
-        book = self.get_object(request, unquote(object_id))
-        if book is None:
-            raise Http404
-        return book
-
-    def _to_the_drawing(self, request: HttpRequest, book: Any) -> HttpResponse:
-        """Take a picture away, if the book is as the clerk saw it; the second time there is none."""
-        seen = request.POST.get("seen", "")
-        here = HttpResponseRedirect(self._cover_page(book.pk))
-        if not book.cover or cover_names.is_drawn(book.cover):
-            messages.info(request, _("This book has its drawn cover."))
-            return here
-        logged = pages.logged(request, book, changes=[(_("Cover"), book.cover, _("drawn"))])
-        try:
-            services.revise_book(
-                book_id=book.pk,
-                version=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0,  # noqa: PLR2004 - digits
-                at=timezone.now(),
-                beside=logged,
-                cover=None,
-            )
-        except CatalogError as error:
-            messages.error(request, str(error))
-        else:
-            messages.success(request, _("The picture is withdrawn: the book has its drawn cover again."))
-        return here
-
     def _shown(
         self, request: HttpRequest, book: Any, template: str = "cover.html", **more: Any
     ) -> TemplateResponse:
         context = {
-            **pages.frame(self, request, book, title=_("Cover of %(book)s") % {"book": book}, subtitle=None),
-            "book": book,
+            **self.frame(request, _("Cover"), book),
             "cover_address": address_of(book),
-            "has_picture": bool(book.cover) and not cover_names.is_drawn(book.cover),
-            "cover_page": self._cover_page(book.pk),
+            "has_picture": _has_picture(book),
+            "cover_page": self.address("cover", book.pk),
             "most_bytes": cover_upload.MOST_BYTES,
             "most_megabytes": cover_upload.MOST_BYTES // cover_upload.MEGABYTE,
             **more,
         }
         return TemplateResponse(request, f"admin/catalog/book/{template}", context)
 
-    def _cover_page(self, key: str) -> str:
-        return pages.address(self, "cover", key)
-
     def _upload_page(self, key: str, upload_id: str, seen: str) -> str:
-        return pages.address(self, "cover_upload", key, upload_id, seen)
+        return self.address("cover_upload", key, upload_id, seen)
+
+
+def _has_picture(book: Any) -> bool:
+    return bool(book.cover) and not cover_names.is_drawn(book.cover)
+
+
+def _withdraw_picture(admin: ToolsAdmin, request: HttpRequest, book: Any, form: ToolForm) -> str:
+    if not _has_picture(book):
+        return _("This book has its drawn cover.")
+    with in_the_admins_words():
+        services.revise_book(
+            book_id=book.pk,
+            version=form.seen or 0,
+            at=timezone.now(),
+            beside=admin.beside(request, book, changes=[(_("Cover"), book.cover, _("drawn"))]),
+            cover=None,
+        )
+    return _("The picture is withdrawn: the book has its drawn cover again.")
+
+
+WITHDRAW_PICTURE = Tool(
+    "withdraw_picture",
+    gettext_lazy("Withdraw the picture"),
+    "change",
+    _withdraw_picture,
+    explained=gettext_lazy(
+        "The book goes back to the cover that the shop draws. Orders that show the picture go on showing it."
+    ),
+    offered=_has_picture,
+    page="cover",
+)
 
 
 def address_of(book: Any) -> str:

@@ -1,25 +1,26 @@
-"""A book's history, and the way back: what it said at a moment, written as a new change."""
+"""The way back in a book's history: what it said at a moment, written as a new change."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from django.contrib import messages
-from django.contrib.admin.utils import unquote
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from bookstore.dynamodb.admin import audit
+from bookstore.dynamodb.admin.errors import RefusedError
+from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from catalog import services
-from catalog.errors import BadBookError, BookChangedError, BookNotFoundError, DuplicateIsbnError
-from catalog.staff import pages
 from catalog.staff.fields import SAID, said
+from catalog.staff.refusals import in_the_admins_words
 
 
 @dataclass(frozen=True)
@@ -33,57 +34,56 @@ class WayBack:
     problem: str = ""  # why it cannot be written back
 
 
-@pages.needs("change")
-def restore(admin: Any, request: HttpRequest, book: Any, *, entry: str) -> HttpResponseBase:
-    """Show what going back to the version after an entry of the log would change; on POST, change it.
+class RestoreForm(ToolForm):
+    """Which version is gone back to: the one after an entry of the log. One Query, whatever is asked of it."""
 
-    One GetItem and one Query; the save is ``revise_book``, against the version that was shown.
-    """
-    entries = audit.history(admin.opts.label_lower, str(book.pk))
-    keys = [str(each.item.log_key) for each in entries]
-    here = pages.address(admin, "history", book.pk)
-    if (key := unquote(entry)) not in keys:
-        messages.warning(request, _("The log has no such entry of this book, or it is too long ago."))
-        return HttpResponseRedirect(here)
-    place = keys.index(key)
-    ways = _ways_back(admin, book, entries[:place])
-    moment = date_format(timezone.localtime(entries[place].action_time), "DATETIME_FORMAT")
-    title = _("%(title)s as of %(moment)s") % {"title": book, "moment": moment}
-    possible = [way for way in ways if not way.problem]
-    if request.method == "POST" and possible:
-        told = _("Went back to the version of %(moment)s.") % {"moment": moment}
-        if _write_back(request, book, possible, told):
-            messages.success(request, told)
-            return HttpResponseRedirect(pages.address(admin, "change", book.pk))
-        return HttpResponseRedirect(request.get_full_path())
-    context = pages.frame(
-        admin, request, book, title=title, ways=ways, possible=possible, moment=moment, seen=book.version
-    )
-    return TemplateResponse(request, "admin/catalog/book/restore.html", context)
+    entry = forms.CharField(widget=forms.HiddenInput, required=False)
 
+    @cached_property
+    def _newer(self) -> tuple[datetime | None, list[audit.Entry]]:
+        """When the entry was written, and those since; no moment where the log has no such entry."""
+        entries = audit.history("catalog.book", str(self.row.pk))
+        keys = [str(each.item.log_key) for each in entries]
+        if (key := self["entry"].value()) not in keys:
+            return None, []
+        place = keys.index(key)
+        return entries[place].action_time, entries[:place]
 
-def _ways_back(admin: Any, book: Any, newer: list[audit.Entry]) -> list[WayBack]:
-    """Return what the entries after a moment have changed and is not so again; of each field the first change counts."""
-    names = {str(capfirst(admin.opts.get_field(name).verbose_name)): name for name in SAID}
-    then: dict[str, str] = {}
-    labels = {name: label for label, name in names.items()}
-    for entry in newer:
-        for change in entry.item.changes:
-            name = change.name or names.get(change.field, "")
-            if name in labels:
-                then[name] = change.old
-    return [
-        WayBack(
-            name,
-            labels[name],
-            now,
-            before,
-            _("The log holds only its beginning: it stays as it is.") if audit.is_cut(before) else "",
-        )
-        for name, before in then.items()
-        if (now := audit.written(getattr(book, name))) != before
-        and not _is_same_number(admin.opts.get_field(name), now, before)
-    ]
+    @property
+    def moment(self) -> str:
+        """When the book was so; empty where the log does not go back to that."""
+        moment, _newer = self._newer
+        return date_format(timezone.localtime(moment), "DATETIME_FORMAT") if moment else ""
+
+    @cached_property
+    def ways(self) -> list[WayBack]:
+        """What has changed since; of each field the first change counts, and what is so again is left out."""
+        opts = self.row._meta  # noqa: SLF001 - what Django calls it
+        labels = {name: str(capfirst(opts.get_field(name).verbose_name)) for name in SAID}
+        names = {label: name for name, label in labels.items()}
+        then: dict[str, str] = {}
+        for entry in self._newer[1]:
+            for change in entry.item.changes:
+                name = change.name or names.get(change.field, "")
+                if name in labels:
+                    then[name] = change.old
+        return [
+            WayBack(
+                name,
+                labels[name],
+                now,
+                before,
+                _("The log holds only its beginning: it stays as it is.") if audit.is_cut(before) else "",
+            )
+            for name, before in then.items()
+            if (now := audit.written(getattr(self.row, name))) != before
+            and not _is_same_number(opts.get_field(name), now, before)
+        ]
+
+    @property
+    def possible(self) -> list[WayBack]:
+        """What can be written back of it."""
+        return [way for way in self.ways if not way.problem]
 
 
 def _is_same_number(field: Any, now: str, then: str) -> bool:
@@ -96,20 +96,28 @@ def _is_same_number(field: Any, now: str, then: str) -> bool:
         return False
 
 
-def _write_back(request: HttpRequest, book: Any, ways: list[WayBack], told: str) -> bool:
-    """Write old values back; tell whether that was done, and the person why not."""
-    seen = request.POST.get("seen", "")
-    try:
+def _restore(admin: ToolsAdmin, request: HttpRequest, book: Any, form: RestoreForm) -> str:
+    if not form.possible:
+        raise RefusedError(_("Nothing was changed."))  # the page says why
+    told = _("Went back to the version of %(moment)s.") % {"moment": form.moment}
+    changes = [(way.label, way.now, way.then, way.name) for way in form.possible]
+    with in_the_admins_words():
         services.revise_book(
             book_id=book.pk,
-            version=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 16 else 0,  # noqa: PLR2004 - digits
+            version=form.seen or 0,
             at=timezone.now(),
-            beside=pages.logged(
-                request, book, told, [(way.label, way.now, way.then, way.name) for way in ways]
-            ),
-            **said({way.name: way.then for way in ways}),
+            beside=admin.beside(request, book, told, changes=changes),
+            **said({way.name: way.then for way in form.possible}),
         )
-    except (BookChangedError, BookNotFoundError, DuplicateIsbnError, BadBookError) as error:
-        messages.error(request, _("Nothing was changed: %(why)s") % {"why": error})
-        return False
-    return True
+    return told
+
+
+RESTORE = Tool(
+    "restore",
+    gettext_lazy("Restore this version"),
+    "change",
+    _restore,
+    form=RestoreForm,
+    page="history",
+    template="admin/catalog/book/restore.html",
+)

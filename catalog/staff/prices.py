@@ -15,13 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from bookstore.dynamodb.admin.options import ACTION_SECONDS, FAILURES_TOLD
+from bookstore.dynamodb.admin.tools import ToolsAdmin
 from bookstore.dynamodb.budget import waiting_at_most
 from bookstore.dynamodb.tables import Beside
 from catalog import prices
 from catalog.drafts import check_price
 from catalog.errors import BadBookError
 from catalog.prices import NewPrice
-from catalog.staff import pages
 
 LEAST_PERCENT, MOST_PERCENT = Decimal(-90), Decimal(400)
 
@@ -50,15 +50,14 @@ class PercentForm(forms.Form):
     rounding = forms.ChoiceField(label=gettext_lazy("Rounded, half up"), choices=ROUNDINGS)
 
 
-def ask(admin: Any, request: HttpRequest, books: Any) -> HttpResponseBase:
+def ask(admin: ToolsAdmin, request: HttpRequest, books: Any) -> HttpResponseBase:
     """Ask by how much the prices of these books change."""
     chosen = [(book.pk, int(book.version), str(book), str(book.price)) for book in books]
     return _page(admin, request, PercentForm(initial={"chosen": _signed(request, chosen)}), chosen)
 
 
-def preview(admin: Any, request: HttpRequest) -> HttpResponseBase:
+def preview(admin: ToolsAdmin, request: HttpRequest) -> HttpResponseBase:
     """Show what each book would cost; change nothing."""
-    pages.check(request, "reprice", admin.opts)
     form = PercentForm(request.POST)
     chosen = _opened(request, "chosen")
     if chosen is None:
@@ -75,9 +74,8 @@ def preview(admin: Any, request: HttpRequest) -> HttpResponseBase:
     return _page(admin, request, form, chosen, rows=rows, moves=len(moves), plan=_signed(request, moves))
 
 
-def apply(admin: Any, request: HttpRequest) -> HttpResponseBase:
+def apply(admin: ToolsAdmin, request: HttpRequest) -> HttpResponseBase:
     """Change the prices that the preview showed, each once, and say which could not be."""
-    pages.check(request, "reprice", admin.opts)
     plan = _opened(request, "plan")
     if plan is None:
         return _lost(admin, request)
@@ -88,12 +86,12 @@ def apply(admin: Any, request: HttpRequest) -> HttpResponseBase:
 
     def beside(each: NewPrice) -> Beside:
         row = admin.model(pk=each.book_id, name=titles[each.book_id])
-        return pages.logged(request, row, changes=[(_("Price"), each.old, each.new, "price")])
+        return admin.beside(request, row, changes=[(_("Price"), each.old, each.new, "price")])
 
     with waiting_at_most(ACTION_SECONDS):
         done = prices.reprice_books(prices=moves, at=timezone.now(), beside=beside)
     _report(request, done, titles)
-    return HttpResponseRedirect(pages.address(admin, "changelist"))
+    return HttpResponseRedirect(admin.address("changelist"))
 
 
 def _report(request: HttpRequest, done: prices.Repriced, titles: dict[str, str]) -> None:
@@ -122,12 +120,12 @@ def _row(each: Sequence[Any], percent: Decimal, rounding: str) -> dict[str, Any]
 
 
 def _page(
-    admin: Any, request: HttpRequest, form: PercentForm, chosen: Chosen, **more: Any
+    admin: ToolsAdmin, request: HttpRequest, form: PercentForm, chosen: Chosen, **more: Any
 ) -> HttpResponseBase:
     count = len(chosen)
     books = [(title, Decimal(price)) for _book_id, _version, title, price in chosen]
     title = ngettext("Change the price of %(count)d book", "Change the prices of %(count)d books", count)
-    context = pages.frame(admin, request, title=title % {"count": count}, form=form, books=books, **more)
+    context = admin.frame(request, title % {"count": count}, form=form, books=books, **more)
     return TemplateResponse(request, "admin/catalog/book/prices.html", context)
 
 
@@ -148,6 +146,6 @@ def _salt(request: HttpRequest) -> str:
     return f"catalog.prices:{request.user.pk}"
 
 
-def _lost(admin: Any, request: HttpRequest) -> HttpResponseBase:
+def _lost(admin: ToolsAdmin, request: HttpRequest) -> HttpResponseBase:
     messages.warning(request, _("Choose the books whose prices are to change. Nothing was changed."))
-    return HttpResponseRedirect(pages.address(admin, "changelist"))
+    return HttpResponseRedirect(admin.address("changelist"))

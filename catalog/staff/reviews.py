@@ -1,7 +1,6 @@
 """Reviews in the admin: read, taken from the public, and given back."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.contrib import admin
@@ -14,15 +13,14 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from bookstore.dynamodb.admin.errors import RefusedError
 from bookstore.dynamodb.admin.paths import Path
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.admin.tools import Tool, ToolsAdmin
 from bookstore.dynamodb.attributes import instant_text
 from catalog import reviews
-from catalog.errors import CatalogError
 from catalog.models import HIDDEN, PUBLISHED
 from catalog.models import Review as ReviewItem
+from catalog.staff.refusals import in_the_admins_words
 
 STATES = [(PUBLISHED, gettext_lazy("published")), (HIDDEN, gettext_lazy("hidden"))]
 _BY_TIME: dict[str, Any] = {
@@ -98,15 +96,6 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(status=self.value() or PUBLISHED)
 
 
-@contextmanager
-def _in_the_admins_words() -> Iterator[None]:
-    """Say in the admin's words what the services refuse."""
-    try:
-        yield
-    except CatalogError as error:
-        raise RefusedError(str(error)) from error
-
-
 def _hide(admin: Any, request: HttpRequest, row: Review, _form: Any) -> str:
     admin.take(request, row, reviews.hide_review, _("Hidden."))
     return _("The review is hidden, and its stars do not count.")
@@ -151,7 +140,7 @@ class ReviewAdmin(ToolsAdmin):
 
     def take(self, request: HttpRequest, row: Review, act: Callable[..., Any], told: str) -> None:
         """Hide a review or publish it, with the entry in the log."""
-        with _in_the_admins_words():
+        with in_the_admins_words():
             act(book_id=row.book_id, customer_id=row.customer_id, beside=self.beside(request, row, told))
 
     @admin.display(description=gettext_lazy("review"))

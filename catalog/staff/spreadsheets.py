@@ -2,19 +2,19 @@
 
 import re
 import secrets
+from functools import partial
 from itertools import batched
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookstore.dynamodb.admin.options import FacadeAdmin
+from bookstore.dynamodb.admin.pages import PagesAdmin
 from bookstore.tasks import calls, services
 from bookstore.tasks.errors import TaskNotBegunError
 from bookstore.tasks.models import Task
@@ -23,13 +23,11 @@ from catalog.book_export import SelectionTooLargeError
 from catalog.book_import import PlanGoneError
 from catalog.csv_import import ImportFileError
 from catalog.selectors import BOOKS_A_BATCH, books_by_id
-from catalog.staff import pages
 
-IMPORTS, EXPORTS = "catalog.import_book", "catalog.view_book"
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
-class SpreadsheetPages(FacadeAdmin):
+class SpreadsheetPages(PagesAdmin):
     """What a ``BookAdmin`` is told of spreadsheets: the action ``export_csv``, and the pages behind the list's links."""
 
     @admin.action(permissions=["view"], description=gettext_lazy("Export selected books as CSV"))
@@ -50,17 +48,17 @@ class SpreadsheetPages(FacadeAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the links to those who may follow them."""
-        more = {"may_import": request.user.has_perm(IMPORTS), **(extra_context or {})}
+        more = {"may_import": self.may(request, "import"), **(extra_context or {})}
         return super().changelist_view(request, more)
 
     def get_urls(self) -> Any:
         """Put these pages before Django's own."""
-        view = self.admin_site.admin_view
+        imports, exports = partial(self.page, "import"), partial(self.page, "view")
         return [
-            path("import/", view(self.import_view), name="catalog_book_import"),
-            path("import/<slug:import_id>/", view(self.plan_view), name="catalog_book_import_plan"),
-            path("export/", view(self.export_view), name="catalog_book_export"),
-            path("export/<slug:export_id>/", view(self.exported_view), name="catalog_book_exported"),
+            path("import/", imports(self.import_view), name="catalog_book_import"),
+            path("import/<slug:import_id>/", imports(self.plan_view), name="catalog_book_import_plan"),
+            path("export/", exports(self.export_view), name="catalog_book_export"),
+            path("export/<slug:export_id>/", exports(self.exported_view), name="catalog_book_exported"),
             *super().get_urls(),
         ]
 
@@ -68,7 +66,6 @@ class SpreadsheetPages(FacadeAdmin):
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """Take a file, and lead to what it would change."""
-        _allow(request, IMPORTS)
         problem = ""
         if request.method == "POST":
             try:
@@ -76,9 +73,7 @@ class SpreadsheetPages(FacadeAdmin):
             except ImportFileError as error:
                 problem = str(error)
             else:
-                return HttpResponseRedirect(
-                    reverse("admin:catalog_book_import_plan", args=[book_import.keep(plan)])
-                )
+                return HttpResponseRedirect(self.address("import_plan", book_import.keep(plan)))
         return self._page(
             request,
             "import.html",
@@ -92,7 +87,6 @@ class SpreadsheetPages(FacadeAdmin):
 
     def plan_view(self, request: HttpRequest, import_id: str) -> HttpResponse:
         """Show what an import would change; after a yes, once, what became of it."""
-        _allow(request, IMPORTS)
         task = calls.find_task(book_import.task_id_of(_name(import_id)))
         under_way = task is not None and task.state == services.RUNNING
         try:
@@ -100,8 +94,8 @@ class SpreadsheetPages(FacadeAdmin):
             plan = None if under_way and _asks_for_part(request) else book_import.kept(import_id)
         except PlanGoneError as error:
             messages.error(request, str(error))
-            return HttpResponseRedirect(reverse("admin:catalog_book_import"))
-        here = reverse("admin:catalog_book_import_plan", args=[import_id])
+            return HttpResponseRedirect(self.address("import"))
+        here = self.address("import_plan", import_id)
         if request.method == "POST":
             if task is None or task.state == services.FAILED:
                 return self._asked(
@@ -128,10 +122,9 @@ class SpreadsheetPages(FacadeAdmin):
 
     def export_view(self, request: HttpRequest) -> HttpResponse:
         """Offer the whole catalogue as a file, and begin to make it."""
-        _allow(request, EXPORTS)
         if request.method == "POST":
             export_id = _name(request.POST.get("export", ""))
-            here = reverse("admin:catalog_book_exported", args=[export_id])
+            here = self.address("exported", export_id)
             return self._asked(request, here, lambda: book_export.ask_to_export(export_id))
         return self._page(
             request, "export.html", title=_("Export the catalogue"), export_id=secrets.token_hex(16)
@@ -139,7 +132,6 @@ class SpreadsheetPages(FacadeAdmin):
 
     def exported_view(self, request: HttpRequest, export_id: str) -> HttpResponse:
         """Show how an export comes on, and lead to its file."""
-        _allow(request, EXPORTS)
         task = calls.find_task(book_export.task_id_of(_name(export_id)))
         done = task is not None and task.state == services.DONE
         name = book_export.file_name(timezone.localtime(task.started_at)) if task is not None else ""
@@ -149,7 +141,7 @@ class SpreadsheetPages(FacadeAdmin):
             "_export_state.html",
             title=_("Export the catalogue"),
             export_id=export_id,
-            here=reverse("admin:catalog_book_exported", args=[export_id]),
+            here=self.address("exported", export_id),
             asked=True,
             task=task,
             link=book_export.link_to(export_id, name=name) if done else "",
@@ -169,8 +161,7 @@ class SpreadsheetPages(FacadeAdmin):
     def _page(self, request: HttpRequest, page: str, part: str = "", **more: Any) -> TemplateResponse:
         """Show a page, or the part of it that htmx asks for while a task goes on."""
         template = part if part and _asks_for_part(request) else page
-        context = pages.frame(self, request, subtitle=None, **more)
-        return TemplateResponse(request, f"admin/catalog/book/{template}", context)
+        return TemplateResponse(request, f"admin/catalog/book/{template}", self.frame(request, **more))
 
 
 def _plan_of(sent: Any) -> book_import.Plan:
@@ -184,11 +175,6 @@ def _plan_of(sent: Any) -> book_import.Plan:
 
 def _asks_for_part(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"
-
-
-def _allow(request: HttpRequest, right: str) -> None:
-    if not request.user.has_perm(right):
-        raise PermissionDenied
 
 
 def _name(text: str) -> str:

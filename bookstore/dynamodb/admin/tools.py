@@ -16,11 +16,10 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import helpers
-from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -28,11 +27,12 @@ from django.views.decorators.http import require_http_methods
 from bookstore.dynamodb.admin.audit import record
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError
 from bookstore.dynamodb.admin.models import CHANGED
-from bookstore.dynamodb.admin.options import FacadeAdmin
+from bookstore.dynamodb.admin.pages import PagesAdmin
 from bookstore.dynamodb.tables import Beside
 
 SEEN, TOKEN = "_seen", "_token"  # the hidden fields of every tool's form
-_TOKEN = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_DIGITS = 16  # of either: more than a version has, and the token exactly
+_TOKEN = re.compile(rf"[0-9a-f]{{{_DIGITS}}}", re.ASCII)
 
 
 class ToolForm(forms.Form):
@@ -43,19 +43,33 @@ class ToolForm(forms.Form):
         self.row = row
         for name in (SEEN, TOKEN):
             self.fields[name] = forms.CharField(
-                widget=forms.HiddenInput, required=False, max_length=40, label=""
+                widget=forms.HiddenInput, required=False, max_length=_DIGITS, label=""
             )
-        self.initial.update({SEEN: row.version_seen(), TOKEN: secrets.token_hex(8)})
+        self.initial.update({SEEN: self.seen_of(row), TOKEN: secrets.token_hex(_DIGITS // 2)})
+
+    @staticmethod
+    def seen_of(row: Any) -> int | None:
+        """Return what a reader sees of a row that others may change: its version; None where it has none.
+
+        Override it where another number, such as a count, is what the reader goes by.
+        """
+        version: int | None = row.version_seen()
+        return version
 
     @property
     def asked(self) -> list[str]:
         """The fields that a person fills in."""
-        return [name for name in self.fields if name not in {SEEN, TOKEN}]
+        return [field.name for field in self.visible_fields()]
+
+    @property
+    def fieldset(self) -> helpers.Fieldset:
+        """The same, as Django's template for fields takes them."""
+        return helpers.Fieldset(self, fields=self.asked)  # type: ignore[arg-type]  # a plain form is as good
 
     @property
     def seen(self) -> int | None:
-        """The version that the reader saw; None of a row that has none."""
-        return int(self.cleaned_data[SEEN]) if self.row.source.version else None
+        """What the reader saw; None of a row that has no version."""
+        return None if self.seen_of(self.row) is None else int(self.cleaned_data[SEEN])
 
     @property
     def token(self) -> str:
@@ -66,7 +80,7 @@ class ToolForm(forms.Form):
         """Refuse a form that was not ours."""
         cleaned = super().clean() or self.cleaned_data
         seen, token = str(cleaned.get(SEEN, "")), str(cleaned.get(TOKEN, ""))
-        known = not self.row.source.version or (seen.isascii() and seen.isdigit())
+        known = self.seen_of(self.row) is None or (seen.isascii() and seen.isdigit())
         if not known or not _TOKEN.fullmatch(token):
             self.add_error(None, _("This form is broken. Please open it again."))
         return cleaned
@@ -90,6 +104,8 @@ class Tool:
     form: type[ToolForm] = ToolForm
     explained: str | Promise = ""  # above the form
     offered: Callable[[Any], bool] = lambda _row: True  # whether there is any use in it as the row is
+    page: str = "change"  # of the row, which offers it, and which it leads back to
+    template: str = "admin/tool.html"
 
     @property
     def asks(self) -> bool:
@@ -97,62 +113,57 @@ class Tool:
         return self.form is not ToolForm
 
 
-class ToolsAdmin(FacadeAdmin):
-    """A FacadeAdmin with ``tools``."""
+class ToolsAdmin(PagesAdmin):
+    """An admin with ``tools``."""
 
     tools: Sequence[Tool] = ()
 
     def get_urls(self) -> Any:
         """Give each tool an address below the row's."""
-        wrap = self.admin_site.admin_view
         name = f"{self.opts.app_label}_{self.opts.model_name}_tool"
-        view = require_http_methods(["GET", "HEAD", "POST"])(self.tool_view)
-        return [path("<path:object_id>/do/<slug:tool>/", wrap(view), name=name), *super().get_urls()]
+        view = self.admin_site.admin_view(require_http_methods(["GET", "HEAD", "POST"])(self.tool_view))
+        return [path("<path:object_id>/do/<slug:tool>/", view, name=name), *super().get_urls()]
 
-    def may_use(self, request: HttpRequest, tool: Tool) -> bool:
-        """Tell whether somebody has the right that a tool takes, and may see the row."""
-        return self.may(request, tool.right) and self.has_view_permission(request)
-
-    def may(self, request: HttpRequest, right: str) -> bool:
-        """Tell whether somebody has a right of this model, as in ``app.<right>_model``."""
-        return bool(request.user.has_perm(f"{self.opts.app_label}.{right}_{self.opts.model_name}"))
+    def tools_of(
+        self, request: HttpRequest, row: Any, page: str = "change"
+    ) -> list[tuple[Tool, str, ToolForm]]:
+        """Return what this person can do with a row as it is, on one of its pages: each with address and form."""
+        return [
+            (tool, self.address("tool", row.pk, tool.name), tool.form(row=row, auto_id=f"id_{tool.name}_%s"))
+            for tool in self.tools
+            if tool.page == page and tool.offered(row) and self.may(request, tool.right)
+        ]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
-        """Show what can be done with the row as it is, by this person."""
-        row = context.get("original")
-        if row is not None:
-            context["tools"] = [
-                (tool, self._address(row, tool.name), tool.form(row=row))
-                for tool in self.tools
-                if tool.offered(row) and self.may_use(request, tool)
-            ]
+        """Show what can be done with the row."""
+        if row := context.get("original"):
+            context["tools"] = self.tools_of(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def beside(self, request: HttpRequest, row: Any, message: str, **told: Any) -> Beside:
+    def beside(self, request: HttpRequest, row: Any, message: str = "", **told: Any) -> Beside:
         """Return what writes an entry of the log in the transaction of what it tells of."""
         return partial(record, item=self.log_entry(request, row, CHANGED, message=message, **told))
 
-    def tool_view(self, request: HttpRequest, object_id: str, tool: str) -> Any:
+    def tool_view(self, request: HttpRequest, object_id: str, tool: str) -> HttpResponseBase:
         """Show a tool's form, or do what it says; either way nothing but a sentence comes of what cannot be."""
         wanted = next((each for each in self.tools if each.name == tool), None)
         if wanted is None:
             raise Http404(tool)
-        if not self.may_use(request, wanted):
-            raise PermissionDenied
-        row = self.get_object(request, unquote(object_id))
-        if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
-        if request.method == "POST":
-            return self._use(request, wanted, row)
-        if not wanted.asks or not wanted.offered(row):
-            if wanted.asks:
-                messages.warning(request, _("There is nothing to do any more: see below."))
-            return HttpResponseRedirect(self._address(row))
-        return self._tool_page(request, wanted, wanted.form(row=row))
+        return self.page_of_row(wanted.right, partial(self._tool, tool=wanted))(request, object_id=object_id)
 
-    def _use(self, request: HttpRequest, tool: Tool, row: Any) -> Any:
+    def _tool(self, request: HttpRequest, row: Any, *, tool: Tool) -> HttpResponseBase:
+        if request.method == "POST":
+            return self._use(request, tool, row)
+        if not tool.asks or not tool.offered(row):
+            if tool.asks:
+                messages.warning(request, _("There is nothing to do any more: see below."))
+            return self._back(tool, row)
+        # As in Django's own forms, the address may say what a field begins with.
+        return self._tool_page(request, tool, tool.form(row=row, initial=request.GET.dict()))
+
+    def _use(self, request: HttpRequest, tool: Tool, row: Any) -> HttpResponseBase:
         form = tool.form(request.POST, row=row)
         if form.is_valid():
             try:
@@ -165,38 +176,26 @@ class ToolsAdmin(FacadeAdmin):
                 form.refuse(error.problems)
             else:
                 messages.success(request, said)
-                return HttpResponseRedirect(self._address(row))
+                return self._back(tool, row)
         if tool.asks and tool.offered(row):
             return self._tool_page(request, tool, form)
         messages.error(request, " ".join(str(each) for told in form.errors.values() for each in told))
-        return HttpResponseRedirect(self._address(row))
+        return self._back(tool, row)
 
     def _asked_again(self, request: HttpRequest, tool: Tool, row: Any) -> ToolForm:
         """Return the form as it was filled in, of somebody who has been told how the row stands now."""
         data: Any = request.POST.copy()
-        data[SEEN] = str(row.version_seen())
+        data[SEEN] = str(tool.form.seen_of(row))
         return tool.form(data, row=row)
 
-    def _address(self, row: Any, tool: str = "") -> str:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_{'tool' if tool else 'change'}"
-        return reverse(f"admin:{name}", args=[quote(row.pk), *([tool] if tool else [])])
+    def _back(self, tool: Tool, row: Any) -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.address(tool.page, row.pk))
 
     def _tool_page(self, request: HttpRequest, tool: Tool, form: ToolForm) -> TemplateResponse:
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "title": tool.label,
-            "subtitle": str(form.row),
-            "tool": tool,
-            "form": form,
-            "hidden": [form[SEEN], form[TOKEN]],
-            "fieldset": helpers.Fieldset(form, fields=form.asked, model_admin=self),  # type: ignore[arg-type]  # a plain form is as good
-            "original": form.row,
-            "back": self._address(form.row),
-            "opts": self.opts,
-            "media": self.media + form.media,
-        }
-        return TemplateResponse(request, "admin/tool.html", context)
+        key = form.row.pk
+        address, back = self.address("tool", key, tool.name), self.address(tool.page, key)
+        context = self.frame(request, tool.label, form.row, tool=tool, form=form, address=address, back=back)
+        return TemplateResponse(request, tool.template, context)
 
 
 __all__ = ["Tool", "ToolForm", "ToolsAdmin"]

@@ -2,13 +2,13 @@
 
 import html
 import re
+import urllib.parse
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.admin.utils import quote
 from django.test import Client
 
 from bookstore.dynamodb.admin import audit
@@ -18,7 +18,7 @@ from tests import factories
 from tests.integration.orders import buying
 
 BOOKS = "/admin/catalog/book/"
-STOCK = f"{BOOKS}b-1/stock/"
+STOCK, DO = f"{BOOKS}b-1/stock/", f"{BOOKS}b-1/do/"
 LONG = "A long story. " * 300
 
 
@@ -56,10 +56,9 @@ def stored(book_id: str = "b-1") -> Book:
     return Book.get(book_id, consistent_read=True)
 
 
-def send(client: Client, step: str, page: str = "", **typed: str) -> Any:
-    page = page or text(client.get(STOCK))
-    form = fields(page, f"{STOCK}{step}/")
-    return client.post(f"{STOCK}{step}/", form | {f"{step}-{name}": value for name, value in typed.items()})
+def send(client: Client, tool: str, page: str = "", **typed: str) -> Any:
+    form = fields(page or text(client.get(STOCK)), f"{DO}{tool}/")
+    return client.post(f"{DO}{tool}/", form | typed)
 
 
 # --- Stock -------------------------------------------------------------------------------------------------
@@ -79,9 +78,14 @@ def test_copies_are_received_adjusted_and_shelved_each_once(owner: Client, wire:
     page = text(owner.get(STOCK))
     assert said(page) == ["Received 10 copies.", "This form was sent before: nothing was changed again."]
     page = text(owner.get(STOCK))
-    for _twice in range(2):
-        assert send(owner, "adjust", page, counted="9", reason="Damaged").status_code == 302
-    assert send(owner, "shelve", location="B 12").status_code == 302
+    with wire.count() as calls:
+        for _twice in range(2):
+            assert send(owner, "adjust", page, counted="9", reason="Damaged").status_code == 302
+    assert calls.dynamodb <= 2 * (1 + 4)
+    page = text(owner.get(STOCK))
+    with wire.count() as calls:
+        assert send(owner, "shelve", page, location="B 12").status_code == 302
+    assert calls.dynamodb <= 1 + 4
     assert (int(stored().stock), stored().location) == (9, "B 12")
     page = text(owner.get(STOCK))
     assert "shelf B 12" in page
@@ -124,9 +128,11 @@ def test_a_count_that_others_overtook_is_not_stored_and_says_what_they_did(owner
     told = text(send(owner, "adjust", page, counted="4", reason="Counted"))
     assert "There were 5 copies when you looked and there are 3 now." in told
     assert "-2 sold (customer)" in told
-    assert fields(told, f"{STOCK}adjust/")["adjust-seen"] == "3"
+    assert fields(told, f"{DO}adjust/")["_seen"] == "3"
     assert int(stored().stock) == 3
-    assert send(owner, "adjust", told).status_code == 302  # which is an informed decision
+    assert (
+        owner.post(f"{DO}adjust/", fields(told, f"{DO}adjust/")).status_code == 302
+    )  # which is an informed decision
     assert (int(stored().stock), sum(int(each.delta) for each in StockEntry.query("b-1"))) == (4, 4)
     page = text(owner.get(STOCK))
     services.revise_book(book_id="b-1", version=1, at=datetime.now(UTC), location="A 1")
@@ -145,18 +151,15 @@ def test_whatever_is_typed_into_the_stock_forms_is_answered_with_a_sentence(owne
                 told = send(owner, step, page, **{field: typed, "reason": "x"})
                 assert "errorlist" in text(told), (step, typed)
                 assert b"<script>alert" not in told.content
-    for forged in ("", "-1", "9" * 400, "9" * 5000, "x"):  # what the page itself said, said otherwise
-        for step, field in (("adjust", "seen"), ("shelve", "version")):
-            told = send(
-                owner, step, page, **{field: forged, "counted": "4", "location": "A 1", "reason": "x"}
-            )
+    for forged in ("", "-1", "9" * 16, "9" * 5000, "x"):  # what the page itself said, said otherwise
+        for step in ("adjust", "shelve"):
+            told = send(owner, step, page, _seen=forged, counted="4", location="A 1", reason="x")
             assert "errorlist" in text(told), (step, forged)
     assert "Say why" in text(send(owner, "adjust", page, counted="4", reason=" "))
     assert "more than 200" in text(send(owner, "receive", page, copies="4", reason="x" * 300))
-    assert "not one of ours" in text(send(owner, "receive", page, copies="4", form_id="../x"))
-    assert "errorlist" in text(owner.post(f"{STOCK}receive/", {}))
-    assert owner.post(f"{STOCK}nonsense/").status_code == 404
-    assert owner.get(f"{STOCK}receive/").headers["Location"] == STOCK
+    assert "form is broken" in text(send(owner, "receive", page, copies="4", _token="../x"))
+    assert "errorlist" in text(owner.post(f"{DO}receive/", {}))
+    assert owner.post(f"{DO}nonsense/").status_code == 404
     for forged in ("x", "é" * 3000, "\x00"):
         assert "no longer good" in text(owner.get(STOCK, {"older": forged}))
     assert owner.get(f"{BOOKS}nobody/stock/", follow=True).status_code == 200
@@ -222,7 +225,7 @@ def test_a_book_of_an_older_version_gets_its_standing_with_its_next_record(pump:
 
 
 def test_a_book_not_on_sale_yet_is_seen_by_staff_alone_until_it_is_put_on_sale(
-    owner: Client, clerk: Callable[..., Client]
+    owner: Client, clerk: Callable[..., Client], wire: Any
 ) -> None:
     factories.category()
     form = {"name": "Sanditon", "authors": "Jane Austen", "category": "fiction", "price": "7.99"}
@@ -238,14 +241,23 @@ def test_a_book_not_on_sale_yet_is_seen_by_staff_alone_until_it_is_put_on_sale(
     assert page.headers["X-Robots-Tag"] == "noindex"
     assert public.get(f"{BOOKS}b-1/preview/").status_code == 302
     assert f'href="{BOOKS}b-1/preview/"' in text(owner.get(f"{BOOKS}b-1/change/"))
+    button = fields(text(owner.get(f"{BOOKS}b-1/change/")), f"{DO}bring_back/")
     for _twice in range(2):
-        assert owner.post(f"{BOOKS}b-1/sale/bring_back/").headers["Location"] == f"{BOOKS}b-1/change/"
+        with wire.count() as calls:
+            answer = owner.post(f"{DO}bring_back/", button)
+        assert calls.dynamodb <= 1 + 4
+        assert answer.headers["Location"] == f"{BOOKS}b-1/change/"
     assert "Sanditon" in text(public.get("/books/b-1/sanditon/"))
     assert "Sanditon" in text(public.get("/authors/jane-austen/"))
     assert [each.get_change_message() for each in audit.history("catalog.book", "b-1")][:-1] == [
         "Put on sale."
     ]
     assert int(stored().version) == 2
+    button = fields(text(owner.get(f"{BOOKS}b-1/change/")), f"{DO}withdraw/")
+    with wire.count() as calls:
+        assert said(text(owner.post(f"{DO}withdraw/", button, follow=True))) == ["Taken off sale."]
+    assert calls.dynamodb <= 1 + 4 + 2  # with the page that says so
+    assert not stored().is_sold
 
 
 def test_a_selection_is_taken_off_sale_and_put_back(owner: Client) -> None:
@@ -361,6 +373,10 @@ def test_only_what_a_preview_signed_is_applied(owner: Client, sign_in: Callable[
 # --- Earlier versions ------------------------------------------------------------------------------------------
 
 
+def restore_address(entry: audit.Entry) -> str:
+    return f"{DO}restore/?entry={urllib.parse.quote(str(entry.item.log_key))}"
+
+
 def test_an_earlier_version_is_shown_and_written_back_as_a_new_change(owner: Client, wire: Any) -> None:
     factories.category()
     factories.category("plays")
@@ -384,9 +400,7 @@ def test_an_earlier_version_is_shown_and_written_back_as_a_new_change(owner: Cli
     change(name="Emma!", description="Short.", authors="Austen", price="9.99")
     change(name="EMMA", category="plays")
     entries = audit.history("catalog.book", "b-1")
-    address = (
-        f"{BOOKS}b-1/history/{str(entries[2].item.log_key).replace('#', '_23').replace(':', '_3A')}/restore/"
-    )
+    address = restore_address(entries[2])
     assert address in text(owner.get(f"{BOOKS}b-1/history/"))
     with wire.count() as calls:
         page = text(owner.get(address))
@@ -398,10 +412,10 @@ def test_an_earlier_version_is_shown_and_written_back_as_a_new_change(owner: Cli
         "Price",
         "Description",
     ]
-    seen = re.search(r'name="seen" value="(\d+)"', page)
-    assert seen
-    for _twice in range(2):
-        owner.post(address, {"seen": seen[1]})
+    form = fields(page, f"{DO}restore/")
+    answer = owner.post(f"{DO}restore/", form)
+    assert answer.headers["Location"] == f"{BOOKS}b-1/history/"
+    assert "nothing to change" in text(owner.post(f"{DO}restore/", form))
     book = stored()
     assert (book.name, book.category, book.price, book.publisher) == (
         "Emma",
@@ -437,9 +451,9 @@ def test_a_number_that_is_only_written_otherwise_is_no_change_to_take_back(owner
             at=moment,
         )
         audit.store(entry)
-    keys = [quote(str(entry.item.log_key)) for entry in audit.history("catalog.book", "b-1")]
-    assert "nothing to change" in text(owner.get(f"{BOOKS}b-1/history/{keys[2]}/restore/"))
-    assert "<td>3.5</td>" in text(owner.get(f"{BOOKS}b-1/history/{keys[1]}/restore/"))
+    entries = audit.history("catalog.book", "b-1")
+    assert "nothing to change" in text(owner.get(restore_address(entries[2])))
+    assert "<td>3.5</td>" in text(owner.get(restore_address(entries[1])))
 
 
 def test_going_back_is_refused_where_somebody_changed_the_book_meanwhile(owner: Client) -> None:
@@ -451,18 +465,21 @@ def test_going_back_is_refused_where_somebody_changed_the_book_meanwhile(owner: 
     for old, new in (("Emma", "Emma."), ("Emma.", "Emma!")):
         audit.store(audit.entry(user=user, row=row, kind="changed", changes=[("Title", old, new)]))
     services.revise_book(book_id="b-1", version=1, at=at, name="Emma!")
-    older = str(audit.history("catalog.book", "b-1")[1].item.log_key)
-    address = f"{BOOKS}b-1/history/{older.replace('#', '_23').replace(':', '_3A')}/restore/"
-    assert "Emma." in text(
-        owner.get(address)
-    )  # an entry of an older version, which names only the form's field
-    page = text(owner.post(address, {"seen": "1"}, follow=True))
-    assert "Someone else changed this book meanwhile." in page
-    assert stored().name == "Emma!"
-    for seen in ({}, {"seen": "x"}, {"seen": "9" * 400}):
-        assert owner.post(address, seen).status_code == 302
-    assert owner.get(f"{BOOKS}b-1/history/nothing/restore/").status_code == 302
-    assert stored().name == "Emma!"
+    # An entry of an older version, which names only the form's field.
+    page = text(owner.get(restore_address(audit.history("catalog.book", "b-1")[1])))
+    assert "Emma." in page
+    form = fields(page, f"{DO}restore/")
+    services.revise_book(book_id="b-1", version=2, at=at, publisher="Murray")
+    told = text(owner.post(f"{DO}restore/", form))
+    assert "Someone else changed this book meanwhile." in told
+    for seen in ({}, {"_seen": "x"}, {"_seen": "9" * 400}, {"_seen": "1", "_token": ""}):
+        assert "form is broken" in text(owner.post(f"{DO}restore/", {"entry": form["entry"], **seen}))
+    for unknown in ("nothing", "", "x" * 5000):
+        assert "no such entry" in text(owner.get(f"{DO}restore/", {"entry": unknown}))
+        assert "no such entry" in text(owner.post(f"{DO}restore/", form | {"entry": unknown}))
+    assert (stored().name, stored().publisher) == ("Emma!", "Murray")
+    owner.post(f"{DO}restore/", fields(told, f"{DO}restore/"))  # which is an informed decision
+    assert (stored().name, stored().publisher) == ("Emma.", "Murray")
 
 
 # --- Rights ----------------------------------------------------------------------------------------------------
@@ -488,11 +505,11 @@ def test_each_step_asks_for_its_right_by_address_too(
     page = text(client.get(STOCK))
     chosen = {"_selected_action": ["b-1"], "index": "0"}
     tried = {
-        **{step: [client.post(f"{STOCK}{step}/", {})] for step in ("receive", "adjust", "shelve")},
+        **{step: [client.post(f"{DO}{step}/", {})] for step in ("receive", "adjust", "shelve")},
         "withdraw": [
             client.post(BOOKS, {**chosen, "action": "withdraw"}),
-            client.post(f"{BOOKS}b-1/sale/bring_back/"),
-            client.post(f"{BOOKS}nobody/sale/withdraw/"),
+            client.post(f"{DO}bring_back/"),
+            client.post(f"{BOOKS}nobody/do/withdraw/"),
         ],
         "reprice": [
             client.post(BOOKS, {**chosen, "action": "reprice"}),
@@ -500,14 +517,14 @@ def test_each_step_asks_for_its_right_by_address_too(
             client.post(f"{BOOKS}prices/apply/"),
         ],
         "change": [
-            client.get(f"{BOOKS}b-1/history/x/restore/"),
-            client.post(f"{BOOKS}b-1/history/x/restore/"),
+            client.get(f"{DO}restore/"),
+            client.post(f"{DO}restore/"),
         ],
     }
     for right, answers in tried.items():
         refused = [answer.status_code == 403 for answer in answers]
         assert refused == [right not in allowed] * len(answers), right
-    assert [f"{STOCK}{step}/" in page for step in ("receive", "adjust", "shelve")] == [
+    assert [f"{DO}{step}/" in page for step in ("receive", "adjust", "shelve")] == [
         step in allowed for step in ("receive", "adjust", "shelve")
     ]
     assert Client().get(STOCK).status_code == 302

@@ -31,11 +31,13 @@ ROLES = [
 OWNER = ROLES[-1]
 # What each role may do beyond looking: by model, Django's rights, actions, and tools as their addresses have them.
 CATALOGUE = {
-    "catalog.author": "change",
-    "catalog.book": "add change withdraw bring_back reprice",
+    "catalog.author": "do/rename",
+    "catalog.book": "add change withdraw bring_back reprice"
+    " do/withdraw do/bring_back do/shelve do/withdraw_picture do/restore",
     "catalog.category": "add change delete delete_selected",
 }
 ORDERS = {
+    "catalog.book": "do/receive do/adjust do/shelve",
     "orders.order": "change pack deliver picking_list packing_slips"
     " do/pack do/ship do/deliver do/return do/refund do/settle do/cancel do/note",
 }
@@ -49,18 +51,18 @@ MAY: dict[tuple[str, ...], dict[str, str]] = {
     ("staff", "catalogue"): CATALOGUE,
     ("staff", "orders"): ORDERS,
     ("staff", "support"): SUPPORT,
-    OWNER: {**SUPPORT, **CATALOGUE, **ORDERS},
+    OWNER: {
+        model: " ".join(table.get(model, "") for table in (CATALOGUE, ORDERS, SUPPORT))
+        for model in CATALOGUE | ORDERS | SUPPORT
+    },
 }
-# What only catalogue and owner may send to pages beside Django's; the stock page has its own table of rights.
+# What only catalogue and owner may send to pages beside Django's and the tools'.
 CATALOGUES_OWN = {
     f"/admin/catalog/{page}/"
     for page in (
-        "author/nobody~nothing/name",
         "book/prices",
         "book/prices/apply",
-        "book/nobody~nothing/cover",
         "book/nobody~nothing/cover/unknown/unknown",
-        "book/nobody~nothing/history/unknown/restore",
         "book/import",
         "book/import/unknown",
     )
