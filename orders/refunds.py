@@ -395,6 +395,8 @@ def _draft(
     if len(order.refunds) >= MOST_REFUNDS:
         raise BadStepError(_("This order has as many refunds as it can hold."), field="amount")
     copies = dict(lines or {})
+    if restock and not copies:
+        raise BadStepError(_("Say which copies go back into stock."), field="restock")
     if copies:
         check_copies(order, copies, spoken_for=_spoken_for(order))
     try:
@@ -414,7 +416,7 @@ def _draft(
             _("This order has not left yet: cancel it, and all its money goes back."), field="amount"
         )
     refund = _refund(order, refund_id, sum_, copies=copies, by=by, reason=reason, at=at)
-    refund.restock = restock and bool(copies)
+    refund.restock = restock
     return refund
 
 

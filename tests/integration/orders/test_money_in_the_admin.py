@@ -97,12 +97,14 @@ def test_whatever_staff_do_with_an_order_takes_four_requests_with_the_session_at
     assert (now(paid).state, now(owed).state) == (Status.REFUNDED, Status.REFUNDED)
 
 
-def test_more_than_was_paid_does_not_go_back_and_all_of_it_can(clerk: Client, paid: Order) -> None:
+def test_more_than_was_paid_does_not_go_back_and_all_of_it_can(clerk: Client, paid: Order, emma: Any) -> None:
     page = text(use(clerk, sent(clerk, paid), "refund", amount="24.00", reason="Late."))
     assert "At most £23.97 of this order can still be refunded." in page
-    page = text(use(clerk, paid, "refund", everything="on", reason="Never came."))
+    everything = {"everything": "on", "restock": "on", "reason": "Came back."}
+    assert "Say which copies go back into stock." in text(use(clerk, paid, "refund", **everything))
+    page = text(use(clerk, paid, "refund", **everything, copies_0="2"))
     assert "£23.97 went back to the customer" in said(page)
-    assert now(paid).state is Status.REFUNDED
+    assert (now(paid).state, stock(emma)) == (Status.REFUNDED, 9)
     assert "Refund" not in page.partition("object-tools")[2].partition("</ul>")[0]
 
 
