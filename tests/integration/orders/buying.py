@@ -26,6 +26,8 @@ from tests import factories
 PAYS = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 0002"
 TAKES_NOTHING_BACK = "4000 0000 0000 5126"
+NOW = datetime(2026, 11, 28, 12, 3, tzinfo=UTC)
+ANNA, BEN = "anna@example.com", "ben@example.com"  # of the staff
 
 
 def fill_cart(customer_id: str = "c-1", **copies: int) -> None:
@@ -89,20 +91,24 @@ def place(order: Order) -> Order:
     )
 
 
-def send_on(order: Order, *steps: Status, by: str = "anna@example.com", at: datetime | None = None) -> Order:
+def named(order: Order, by: str = ANNA, *, at: datetime = NOW, **fields: Any) -> dict[str, Any]:
+    """Return what a step of staff is told."""
+    return {"customer_id": order.customer_id, "order_id": order.order_id, "by": by, "at": at} | fields
+
+
+def send_on(order: Order, *steps: Status, by: str = ANNA, at: datetime | None = None) -> Order:
     """Let staff take an order through these steps."""
-    named = {"customer_id": order.customer_id, "order_id": order.order_id, "by": by}
+    told = named(order, by, at=at or datetime.now(UTC))
     for step in steps:
-        at = at or datetime.now(UTC)
         match step:
             case Status.PACKED:
-                order = fulfilment.pack_order(**named, at=at)
+                order = fulfilment.pack_order(**told)
             case Status.SHIPPED:
-                order = fulfilment.ship_order(**named, carrier="dpd", tracking_number="1234567890", at=at)
+                order = fulfilment.ship_order(**told, carrier="dpd", tracking_number="1234567890")
             case Status.DELIVERED:
-                order = fulfilment.deliver_order(**named, at=at)
+                order = fulfilment.deliver_order(**told)
             case Status.RETURNED:
-                order = refunds.return_order(**named, refund_id="r-back", reason="Torn.", at=at)
+                order = refunds.return_order(**told, refund_id="r-back", reason="Torn.")
     return order
 
 

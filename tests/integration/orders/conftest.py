@@ -1,16 +1,41 @@
-"""The demonstration provider in a thread, and a shop that its webhooks reach."""
+"""A customer with a cart and a paid order; the demonstration provider in a thread, and a shop its webhooks reach."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
+from django.test import Client
 
 from bookstore.devstack.payment_provider import Provider
 from bookstore.devstack.stores import LOOPBACK
+from orders.models import Order
+from tests import factories
 from tests import settings as ports
+from tests.integration.orders.buying import fill_cart, pay_at, place, reserve
+
+
+@pytest.fixture
+def customer(sign_in: Callable[..., Client]) -> Client:
+    return sign_in()
+
+
+@pytest.fixture
+def emma() -> Any:
+    """Return a book at £7.99, of whose nine copies the customer has two in the cart."""
+    book = factories.book("Emma", price="7.99", stock=9, book_id="b-emma")
+    fill_cart(b_emma=2)
+    return book
+
+
+@pytest.fixture
+def placed(emma: Any, provider: Provider) -> Order:
+    """Return the order of what is in the cart, paid at the provider."""
+    order = reserve(total="15.98")
+    pay_at(provider, order)
+    return place(order)
 
 
 @pytest.fixture

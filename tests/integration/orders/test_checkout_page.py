@@ -35,11 +35,6 @@ def emma():
     return book
 
 
-@pytest.fixture
-def customer(sign_in):
-    return sign_in()
-
-
 def test_a_stranger_signs_in_first_and_comes_back(client):
     answer = client.get("/checkout/")
     assert answer.status_code == 302

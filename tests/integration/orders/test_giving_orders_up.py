@@ -32,6 +32,7 @@ from orders.states import Status
 from tests import factories
 from tests.integration.orders.buying import (
     fill_cart,
+    named,
     pay_at,
     payment_for,
     place,
@@ -48,20 +49,6 @@ NOW = datetime.now(UTC)
 
 def later(minutes: int = 31) -> datetime:
     return datetime.now(UTC) + timedelta(minutes=minutes)
-
-
-@pytest.fixture
-def emma():
-    book = factories.book("Emma", price="7.99", stock=9, book_id="b-emma")
-    fill_cart(b_emma=2)
-    return book
-
-
-@pytest.fixture
-def placed(emma, provider):
-    order = reserve(total="15.98")
-    pay_at(provider, order)
-    return place(order)
 
 
 def cancel(order: Any, **fields: Any) -> Any:
@@ -367,11 +354,11 @@ def test_a_forgotten_customer_leaves_totals_and_no_name(emma, provider, placed):
 
 
 def test_a_forgotten_customers_parcel_notes_and_staffs_words_are_gone(emma, provider, placed):
-    named = {"customer_id": "c-1", "order_id": placed.order_id, "by": "anna@example.com", "at": NOW}
+    told = named(placed, at=NOW)
     send_on(placed, Status.PACKED, Status.SHIPPED, Status.DELIVERED)
-    note_order(**named, note_id="n-1", text="Ada rang.", to_customer=False)
-    refund_order(**named, refund_id="r-1", amount=Decimal("1.00"), reason="Ada was cross.")
-    return_order(**named, refund_id="r-2", reason="Ada moved.", restock=True)
+    note_order(**told, note_id="n-1", text="Ada rang.", to_customer=False)
+    refund_order(**told, refund_id="r-1", amount=Decimal("1.00"), reason="Ada was cross.")
+    return_order(**told, refund_id="r-2", reason="Ada moved.", restock=True)
     services.erase_customer(customer_id="c-1", at=NOW)
     order = the_order()
     assert "Ada" not in str([entry.serialize() for entry in StockEntry.query("b-emma")])
@@ -428,11 +415,11 @@ def test_nobody_is_forgotten_while_an_order_is_under_way(emma, provider, placed)
 
 
 def test_the_export_holds_the_orders(emma, provider, placed):
-    named = {"customer_id": "c-1", "order_id": placed.order_id, "by": "anna@example.com", "at": NOW}
+    told = named(placed, at=NOW)
     send_on(placed, Status.PACKED, Status.SHIPPED)
-    note_order(**named, note_id="n-1", text="To us.", to_customer=False)
-    note_order(**named, note_id="n-2", text="To you.", to_customer=True)
-    refund_order(**named, refund_id="r-1", lines={"b-emma": 1}, reason="Torn.")
+    note_order(**told, note_id="n-1", text="To us.", to_customer=False)
+    note_order(**told, note_id="n-2", text="To you.", to_customer=True)
+    refund_order(**told, refund_id="r-1", lines={"b-emma": 1}, reason="Torn.")
     parts = [part for _receiver, part in signals.collect_export.send(sender=None, customer_id="c-1")]
     (orders,) = [part["orders"] for part in parts if "orders" in part]
     (order,) = orders

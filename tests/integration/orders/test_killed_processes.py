@@ -14,9 +14,7 @@ import pytest
 from bookstore.devstack.payment_provider import Ledger
 from cart.selectors import cart_of
 from orders.services import cancel_order, release_unpaid
-from tests import factories
 from tests.integration.orders.buying import (
-    fill_cart,
     pay_at,
     payment_for,
     place,
@@ -61,13 +59,6 @@ def run_until_killed(program: str) -> None:
 
 def later(minutes: int = 31) -> datetime:
     return datetime.now(UTC) + timedelta(minutes=minutes)
-
-
-@pytest.fixture
-def emma():
-    book = factories.book("Emma", price="7.99", stock=9, book_id="b-emma")
-    fill_cart(b_emma=2)
-    return book
 
 
 RESERVE = """

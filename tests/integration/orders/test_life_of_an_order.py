@@ -1,7 +1,6 @@
 """Packed, shipped, delivered, written about: each once, by one clerk, and the other is told."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Barrier
 from typing import Any
@@ -20,9 +19,12 @@ from orders.models import Order
 from orders.refunds import refund_order, return_order
 from orders.services import cancel_order
 from orders.states import Status
-from tests import factories
 from tests.integration.orders.buying import (
+    ANNA,
+    BEN,
+    NOW,
     fill_cart,
+    named,
     pay_at,
     place,
     reserve,
@@ -31,27 +33,6 @@ from tests.integration.orders.buying import (
     stored_orders,
     the_order,
 )
-
-NOW = datetime(2026, 11, 28, 12, 3, tzinfo=UTC)
-ANNA, BEN = "anna@example.com", "ben@example.com"
-
-
-@pytest.fixture
-def emma():
-    book = factories.book("Emma", price="7.99", stock=9, book_id="b-emma")
-    fill_cart(b_emma=2)
-    return book
-
-
-@pytest.fixture
-def placed(emma, provider):
-    order = reserve(total="15.98")
-    pay_at(provider, order)
-    return place(order)
-
-
-def named(order: Order, by: str = ANNA, **fields: Any) -> dict[str, Any]:
-    return {"customer_id": order.customer_id, "order_id": order.order_id, "by": by, "at": NOW} | fields
 
 
 def ship(order: Order, by: str = ANNA, **fields: Any) -> Order:

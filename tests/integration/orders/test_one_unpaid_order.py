@@ -58,18 +58,6 @@ def at_once(*acts: Any) -> list[Any]:
         return [each.result() for each in [pool.submit(act, each) for each in acts]]
 
 
-@pytest.fixture
-def emma():
-    book = factories.book("Emma", price="7.99", stock=9, book_id="b-emma")
-    fill_cart(b_emma=2)
-    return book
-
-
-@pytest.fixture
-def customer(sign_in):
-    return sign_in()
-
-
 # Ordering once more.
 
 

@@ -24,7 +24,7 @@ from orders.refunds import refund_order
 from orders.services import cancel_order, release
 from orders.states import Status
 from tests import factories
-from tests.integration.orders.buying import fill_cart, pay_at, place, reserve, send_on, the_order
+from tests.integration.orders.buying import fill_cart, named, pay_at, place, reserve, send_on, the_order
 from tests.unit.bookstore.reading_settings import COMPLETE, read_settings
 
 NOW = datetime.now(UTC)
@@ -94,11 +94,11 @@ def test_a_cancelled_order_is_told_once(order, pump, outbox):
 
 def test_parcel_refund_and_note_are_told_once_each(order, pump, outbox):
     place(order)
-    named = {"customer_id": "c-1", "order_id": order.order_id, "by": "anna@example.com", "at": NOW}
+    told = named(order, at=NOW)
     send_on(order, Status.PACKED, Status.SHIPPED)
-    note_order(**named, note_id="n-1", text="It may be late.\nSorry & thanks.", to_customer=True)
-    note_order(**named, note_id="n-2", text="Rude.", to_customer=False)
-    refund_order(**named, refund_id="r-1", lines={"b-emma": 1}, reason="Rude.")
+    note_order(**told, note_id="n-1", text="It may be late.\nSorry & thanks.", to_customer=True)
+    note_order(**told, note_id="n-2", text="Rude.", to_customer=False)
+    refund_order(**told, refund_id="r-1", lines={"b-emma": 1}, reason="Rude.")
     for _twice in range(2):
         pump()
     assert [message.subject for message in outbox] == [

@@ -21,6 +21,7 @@ from orders.states import Status
 from tests import factories
 from tests.integration.orders.buying import (
     fill_cart,
+    named,
     pay_at,
     place,
     reserve,
@@ -32,18 +33,6 @@ from tests.integration.orders.buying import (
 )
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def emma():
-    book = factories.book("Emma", price="7.99", stock=9, book_id="b-emma")
-    fill_cart(b_emma=2)
-    return book
-
-
-@pytest.fixture
-def customer(sign_in):
-    return sign_in()
 
 
 @pytest.fixture
@@ -191,10 +180,10 @@ def test_what_is_packed_is_not_cancelled_from_the_page(customer, placed, emma, p
 
 def test_the_page_follows_the_parcel_and_tells_what_came_back(customer, placed, emma, provider):
     pay_at(provider, placed)
-    named = {"customer_id": "c-1", "order_id": placed.order_id, "by": "anna@example.com", "at": NOW}
+    told = named(placed, at=NOW)
     send_on(placed, Status.PACKED, Status.SHIPPED)
-    note_order(**named, note_id="n-1", text="<b>Sorry</b>", to_customer=True)
-    refund_order(**named, refund_id="r-1", lines={"b-emma": 1}, reason="Torn by us.")
+    note_order(**told, note_id="n-1", text="<b>Sorry</b>", to_customer=True)
+    refund_order(**told, refund_id="r-1", lines={"b-emma": 1}, reason="Torn by us.")
     answer = customer.get(f"/orders/{placed.order_id}/")
     page = answer.content.decode()
     assert 'href="https://track.dpd.co.uk/search?reference=1234567890"' in page

@@ -40,18 +40,6 @@ from tests.integration.orders.buying import (
 
 
 @pytest.fixture
-def emma():
-    book = factories.book("Emma", price="7.99", stock=9, book_id="b-emma")
-    fill_cart(b_emma=2)
-    return book
-
-
-@pytest.fixture
-def customer(sign_in):
-    return sign_in()
-
-
-@pytest.fixture
 def page(customer, emma, provider):
     """Return the provider's page for a cart that was just checked out."""
     return customer.post("/checkout/", checkout_form(customer))["Location"]

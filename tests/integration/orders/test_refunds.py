@@ -1,7 +1,6 @@
 """Money goes back once, never more than was paid, and is never forgotten, whoever dies or does not answer."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Barrier
 from typing import Any
@@ -21,7 +20,11 @@ from orders.states import Status
 from tests import factories
 from tests.integration.leaderboard.sales import copies_sold
 from tests.integration.orders.buying import (
+    ANNA,
+    BEN,
+    NOW,
     fill_cart,
+    named,
     pay_at,
     payment_for,
     place,
@@ -32,16 +35,7 @@ from tests.integration.orders.buying import (
     the_order,
 )
 
-NOW = datetime(2026, 11, 28, 12, 3, tzinfo=UTC)
-ANNA, BEN = "anna@example.com", "ben@example.com"
 NOWHERE = "http://127.0.0.1:1"
-
-
-@pytest.fixture
-def emma():
-    book = factories.book("Emma", price="7.99", stock=9, book_id="b-emma")
-    fill_cart(b_emma=2)
-    return book
 
 
 @pytest.fixture
@@ -72,14 +66,7 @@ def refusing(emma, persuasion, provider):
 
 
 def asked(order: Order, by: str = ANNA, **fields: Any) -> dict[str, Any]:
-    return {
-        "customer_id": order.customer_id,
-        "order_id": order.order_id,
-        "refund_id": "r-1",
-        "by": by,
-        "reason": "Torn.",
-        "at": NOW,
-    } | fields
+    return named(order, by) | {"refund_id": "r-1", "reason": "Torn."} | fields
 
 
 def at_provider(provider: Any) -> tuple[Decimal, int]:

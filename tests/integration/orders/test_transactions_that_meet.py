@@ -27,7 +27,7 @@ from orders import services
 from orders.errors import OrderError
 from orders.fulfilment import pack_order
 from tests.factories import book
-from tests.integration.orders.buying import fill_cart, place, reserve, stock, stored_orders, the_order
+from tests.integration.orders.buying import fill_cart, named, place, reserve, stock, stored_orders, the_order
 
 SINGLE_WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 TYPE = "com.amazonaws.dynamodb.v20120810#"
@@ -213,11 +213,11 @@ def test_releasing_goes_through_conflicts_and_gives_back_once(emma, meet, provid
 def test_a_step_goes_through_conflicts_and_one_that_meets_others_without_end_is_not_taken(emma, meet, now):
     fill_cart(b_1x=2)
     order = place(reserve(total="15.98"))
-    named = {"customer_id": "c-1", "order_id": order.order_id, "by": "anna@example.com", "at": now}
+    told = named(order, at=now)
     meet(100)
     with pytest.raises(OrderError, match="Others are changing this order"):
-        pack_order(**named)
+        pack_order(**told)
     refused = meet(3)
-    assert pack_order(**named).status == "packed"
+    assert pack_order(**told).status == "packed"
     assert refused == ["TransactWriteItems"] * 3
     assert [step.status for step in the_order().history].count("packed") == 1
