@@ -48,6 +48,14 @@ def _years(first: Any, last: Any) -> list[str]:
     return [f"{year:04d}" for year in range(low, high + 1)]
 
 
+def _oldest_year() -> str | None:
+    """Return the year in which the oldest book came in; empty while the search engine does not say."""
+    try:
+        return search.oldest_year()
+    except SearchUnavailableError:
+        return ""
+
+
 class Books(Source):
     """Books come from the table and its list indexes, and are written by the catalogue's services."""
 
@@ -64,6 +72,7 @@ class Books(Source):
                     write=instant_text,
                     goes_on=True,
                     partitions=_years,
+                    oldest=_oldest_year,
                 ),
                 _in_category(BookItem.by_date, "added_key", "added_at", instant_text),
                 _in_category(BookItem.by_title, "title_key", "name", None),  # folded: it only orders

@@ -67,6 +67,15 @@ def _months(first: datetime | None, last: datetime | None) -> list[str]:
     return [month for month in months if low <= month <= high]
 
 
+def _oldest_month() -> str | None:
+    """Return the month of the oldest order, or the one before it; empty while the search engine does not say."""
+    try:
+        oldest = search.oldest()
+    except SearchUnavailableError:
+        return ""
+    return f"{localtime(oldest):%Y-%m}" if oldest else None
+
+
 def _keys(name: str) -> list[str]:
     """Return the partitions of the index that a queue stands for, as staff or the shop call it."""
     queues = WORK[name][1] if name in WORK else [name] if name in QUEUES else []
@@ -89,6 +98,7 @@ class Orders(Source):
                     hash_key="month_name",
                     write=None,
                     partitions=_months,
+                    oldest=_oldest_month,
                     reads_on=False,
                     **by_time,
                 ),

@@ -22,12 +22,13 @@ from bookstore.opensearch.index import (
     tombstone_of,
 )
 from bookstore.opensearch.words import ANALYSIS, BEGINNINGS, FOLDED, clean_text, first_words, readable
-from orders.ids import read_number
+from orders.ids import drawn_at, read_number
 from orders.states import Status
 
 ORDERS_A_PAGE = 25
 _REACHABLE = 10_000  # index.max_result_window: orders further from the newest are out of reach
 LAST_PAGE = _REACHABLE // ORDERS_A_PAGE
+_THERE: dict[str, Any] = {"bool": {"must_not": {"term": {"state": REMOVED}}}}
 
 ORDERS = Index(
     settings.ORDER_SEARCH_INDEX,
@@ -105,9 +106,7 @@ def find(text: str, *, status: Status | None = None, page: int = 1) -> Found:
     if not asked:
         return Found()
     page = min(max(page, 1), LAST_PAGE)
-    shown = (
-        {"term": {"state": str(status)}} if status else {"bool": {"must_not": {"term": {"state": REMOVED}}}}
-    )
+    shown = {"term": {"state": str(status)}} if status else _THERE
     body = {
         "from": (page - 1) * ORDERS_A_PAGE,
         "size": ORDERS_A_PAGE,
@@ -125,6 +124,17 @@ def find(text: str, *, status: Status | None = None, page: int = 1) -> Found:
         tuple((document["customer_id"], document["id"]) for document in documents),
         int(answer["hits"]["total"]["value"]),
     )
+
+
+def oldest() -> datetime | None:
+    """Return when the id of the oldest order was drawn, ``None`` without any: one request.
+
+    Raises ``SearchUnavailableError``.
+    """
+    body = {"size": 1, "_source": ["id"], "query": _THERE, "sort": [{"id": "asc"}]}
+    with trouble_told():
+        answer = client().search(index=ORDERS.alias, body=body)
+    return next((drawn_at(hit["_source"]["id"]) for hit in answer["hits"]["hits"]), None)
 
 
 def _ways(text: str) -> list[dict[str, Any]]:

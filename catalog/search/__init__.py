@@ -15,6 +15,7 @@ from catalog.search.queries import (
     SearchResults,
     Suggestion,
     find,
+    oldest_year,
     suggest,
     suggested_authors,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "UnindexableError",
     "entry_of",
     "find",
+    "oldest_year",
     "put_book",
     "refresh",
     "remove_book",

@@ -53,6 +53,7 @@ _AS_WRITTEN = "as_written"  # names the part of a query that takes words as they
 SUGGESTIONS = 8
 _BOOKS_LOOKED_THROUGH = 100  # for the names in them
 _SUGGESTED_AUTHORS = 3
+_THERE: dict[str, Any] = {"terms": {"state": [SOLD, WITHDRAWN]}}  # no tombstone
 
 
 type _Part = dict[str, Any]  # of a request, in the engine's words
@@ -226,6 +227,17 @@ def suggest(text: str) -> list[Suggestion]:
     return suggested[:SUGGESTIONS]
 
 
+def oldest_year() -> str | None:
+    """Return the year in which the oldest book came in, on sale or not; ``None`` without any: one request.
+
+    Raises ``SearchUnavailableError``.
+    """
+    body = {"size": 1, "_source": ["added_at"], "query": _THERE, "sort": [{"added_at": "asc"}]}
+    with trouble_told():
+        answer = client().search(index=settings.SEARCH_INDEX, body=body)
+    return next((hit["_source"]["added_at"][:4] for hit in answer["hits"]["hits"]), None)
+
+
 def suggested_authors(text: str) -> list[str]:
     """Return the names that begin like a text, of people with a part in the hundred books that fit best: one request.
 
@@ -316,8 +328,8 @@ def _counted(facet: _Part, *, under: _Part | None) -> _Part:
 
 
 def _shown(query: SearchQuery) -> _Part:
-    """Tombstones never, withdrawn books for staff alone."""
-    return {"terms": {"state": [SOLD, WITHDRAWN]}} if query.also_withdrawn else {"term": {"state": SOLD}}
+    """Show withdrawn books to staff alone."""
+    return _THERE if query.also_withdrawn else {"term": {"state": SOLD}}
 
 
 def _matching(text: str) -> dict[str, Any]:

@@ -40,6 +40,9 @@ class Path:
     # For a list without `equals`: the partitions that rows between two values (or None) of the
     # sorting field stand in, in ascending order. They are read one after another.
     partitions: Callable[[Any, Any], Sequence[str]] | None = None
+    # The oldest of them in which a row stands, as far as is known: None for no row at all, and empty where
+    # nobody can say. It is asked when a page has read its two Queries, so that no link leads beyond it.
+    oldest: Callable[[], str | None] = lambda: ""
     # Whether empty partitions are read on through until there is something to show; a page of one that
     # is not has a link to the next, and may have nothing else.
     reads_on: bool = True

@@ -317,6 +317,11 @@ def _walk(
         partitions = partitions[partitions.index(start[0]) :]
     found: list[_Place] = []
     for number, partition in enumerate(partitions):
+        if number == reads and descending:
+            oldest = path.oldest()
+            # Who knows of no row is not believed where there is one.
+            if (not found and start is None) if oldest is None else partition < oldest:
+                break
         if number >= reads and (found or not path.reads_on):
             return found, partition
         behind = start[1] if start is not None and partition == start[0] else None

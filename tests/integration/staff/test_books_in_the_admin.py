@@ -103,6 +103,15 @@ def test_books_are_listed_newest_first_through_the_years_and_back(owner: Client,
     assert titles(text(owner.get(BOOKS + html.unescape(back[1])))) == pages[0][0]
 
 
+def test_the_list_of_a_shop_without_books_does_not_look_for_them_year_by_year(
+    owner: Client, wire: Any
+) -> None:
+    owner.get(BOOKS)
+    with wire.count() as calls:
+        assert "0 books" in text(owner.get(BOOKS))
+    assert calls.dynamodb <= 3
+
+
 def test_books_are_filtered_by_category_and_by_day_through_indexes(owner: Client, wire: Any) -> None:
     factories.category()
     factories.category("plays")

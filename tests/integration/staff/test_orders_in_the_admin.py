@@ -45,20 +45,27 @@ def other(sign_in: Callable[..., Client]) -> Client:
 # --- Lists -------------------------------------------------------------------------------------------------
 
 
-def test_orders_are_listed_newest_first_month_by_month_with_whom_they_go_to(clerk: Client, wire: Any) -> None:
-    made = [put(days_ago=days) for days in (0, 1, 40, 41, 75)]
-    clerk.get(ORDERS)
-    with wire.count() as calls:
-        page = text(clerk.get(ORDERS))
-    assert calls.dynamodb <= 3
-    shown = numbers(page)
-    while more := re.search(r'rel="next" href="([^"]+)"', page):
+def test_orders_are_listed_newest_first_month_by_month_and_end_with_the_oldest(
+    clerk: Client, wire: Any, pump: Any
+) -> None:
+    assert 'rel="next"' not in text(clerk.get(ORDERS))  # nobody has ordered yet
+    made = [put(days_ago=days) for days in (0, 1, 40, 41, 105)]
+    pump()
+    INDEX.refresh()
+    shown, pages, asked = [], [], ""
+    while asked is not None:
         with wire.count() as calls:
-            page = text(clerk.get(ORDERS + more[1]))
+            page = text(clerk.get(ORDERS + asked))
         assert calls.dynamodb <= 3
         shown += numbers(page)
+        pages.append(asked)
+        more = re.search(r'rel="next" href="([^"]+)"', page)
+        asked = more[1] if more else None
     assert shown == [order.number for order in made]
-    assert "Ada Reader" in page or made
+    assert len(pages) <= 3  # five months at most, two a page
+    assert "Ada Reader" in page
+    with wire.opensearch.refuse():  # nobody says where they end
+        assert 'rel="next"' in text(clerk.get(ORDERS + pages[-1]))
     month = f"{datetime.now(UTC) - timedelta(days=40):%Y-%m}"
     assert set(numbers(text(clerk.get(f"{ORDERS}?month={month}")))) <= {made[2].number, made[3].number}
 
