@@ -23,6 +23,7 @@ from catalog.models import Category
 from catalog.selectors import count_listed, forget_categories, has_books
 
 CATEGORY_CHARACTERS = 80
+DESCRIPTION_CHARACTERS = 1000
 MOST_POSITION = 1_000_000
 
 
@@ -146,7 +147,7 @@ def _check_category(*, slug: str, name: str, description: str, position: int) ->
         problems["position"] = _("A position is a whole number from 0 to %(most)d.") % {"most": MOST_POSITION}
     for field, read, value, most in (
         ("name", plain_line, name, CATEGORY_CHARACTERS),
-        ("description", plain_text, description, 1000),
+        ("description", plain_text, description, DESCRIPTION_CHARACTERS),
     ):
         try:
             said[field] = read(value, most=most)

@@ -174,9 +174,9 @@ def check_stock(copies: int) -> int:
     return copies
 
 
-def is_category_slug(slug: str) -> bool:
+def is_category_slug(slug: Any) -> bool:
     """Tell whether a category may be called so in addresses and keys."""
-    return len(slug) <= NAME_CHARACTERS and _CATEGORY.fullmatch(slug) is not None
+    return isinstance(slug, str) and len(slug) <= NAME_CHARACTERS and _CATEGORY.fullmatch(slug) is not None
 
 
 def plain_line(text: Any, *, most: int) -> str:
@@ -223,8 +223,8 @@ def _title(text: Any) -> str:
 
 
 def _category(slug: Any) -> str:
-    if isinstance(slug, str) and is_category_slug(slug):
-        return slug
+    if is_category_slug(slug):
+        return str(slug)
     raise ValueError(_("A book stands in one category."))
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import batched, compress
 
+from django.utils.translation import gettext as _
 from pynamodb.exceptions import TransactWriteError
 
 from bookstore.dynamodb.conflicts import through_conflicts
@@ -17,6 +18,7 @@ from catalog.errors import BadBookError, BookChangedError, BookNotFoundError, Ca
 from catalog.models import Book
 from catalog.selectors import BOOKS_A_BATCH, books_by_id
 
+LEAST_PERCENT, MOST_PERCENT = Decimal(-90), Decimal(400)
 # How a new price may be rounded.
 CENT, HALF, NINETY_NINE = "cent", "half", "ninety_nine"
 
@@ -44,8 +46,23 @@ def percent_of(price: Decimal, percent: Decimal, rounding: str) -> Decimal:
     """Return a price changed by so many percent, rounded as ``rounding`` says, half up.
 
     ``CENT``: to whole cents; ``HALF``: to the nearest 0.50; ``NINETY_NINE``: to the nearest price
-    that ends in .99. It may be out of a price's bounds: ``reprice_books`` refuses those.
+    that ends in .99. It may be out of a price's bounds: ``reprice_books`` refuses those. Raises
+    ``BadBookError`` for a percentage that is none or out of its own bounds, and for another rounding.
     """
+    problems: dict[str, str] = {}
+    if (
+        not isinstance(percent, Decimal)
+        or not percent.is_finite()
+        or not LEAST_PERCENT <= percent <= MOST_PERCENT
+    ):
+        problems["percent"] = _("Prices change by %(least)s to %(most)s percent.") % {
+            "least": LEAST_PERCENT,
+            "most": MOST_PERCENT,
+        }
+    if rounding not in (CENT, HALF, NINETY_NINE):
+        problems["rounding"] = _("Choose one of the roundings in the list.")
+    if problems:
+        raise BadBookError(problems)
     exact = price * (100 + percent) / 100
     if rounding == NINETY_NINE:
         return _to_step(exact + Decimal("0.01"), Decimal(1)) - Decimal("0.01")

@@ -171,12 +171,7 @@ def get_book(book_id: str, *, withdrawn: bool = False) -> Book:
 
     Raises ``BookNotFoundError``, also for a book withdrawn from sale unless that is asked for.
     """
-    if len(book_id) > _KEY_CHARACTERS:
-        raise BookNotFoundError(book_id)
-    try:
-        book = Book.get(book_id)
-    except Book.DoesNotExist:
-        raise BookNotFoundError(book_id) from None
+    book = _book(book_id)
     if not (book.is_sold or withdrawn):
         raise BookNotFoundError(book_id)
     return _as_its_copies_say(book)
@@ -187,8 +182,14 @@ def stored_book(book_id: str) -> Book:
 
     Raises ``BookNotFoundError``.
     """
+    return _book(book_id, consistent_read=True)
+
+
+def _book(book_id: str, *, consistent_read: bool = False) -> Book:
+    if not 0 < len(book_id) <= _KEY_CHARACTERS:
+        raise BookNotFoundError(book_id)
     try:
-        return Book.get(book_id, consistent_read=True)
+        return Book.get(book_id, consistent_read=consistent_read)
     except Book.DoesNotExist:
         raise BookNotFoundError(book_id) from None
 

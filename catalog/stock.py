@@ -20,6 +20,7 @@ from catalog.models import ADJUSTED, OPENING, RECEIVED, RETURNED, SOLD, Book, Un
 from catalog.selectors import stored_book
 
 STOCK_REASON_CHARACTERS = 200
+MOST_SEEN = 10**15  # copies: more than a shop can have, and a number to DynamoDB
 
 
 def receive_stock(
@@ -80,6 +81,8 @@ def adjust_stock(
     ``BookNotFoundError``.
     """
     problems: dict[str, str] = {}
+    if isinstance(seen, bool) or not isinstance(seen, int) or not 0 <= seen <= MOST_SEEN:
+        problems[""] = _broken_form()
     said = _check_reason(reason, problems)
     if not said and "reason" not in problems:
         problems["reason"] = _("Say why the stock is not what it was.")
@@ -136,7 +139,7 @@ def _once(change: Callable[[TransactWrite], None], *, form_id: str, book_id: str
     lost, and a transaction only happens once.
     """
     if form_id and not _FORM_ID.fullmatch(form_id):
-        raise BadBookError({"": _("This form is not one of ours. Open the page again.")})
+        raise BadBookError({"": _broken_form()})
 
     def write_it() -> None:
         with transaction() as write:
@@ -153,6 +156,10 @@ def _once(change: Callable[[TransactWrite], None], *, form_id: str, book_id: str
             return False
         raise
     return True
+
+
+def _broken_form() -> str:
+    return _("This form is not one of ours. Open the page again.")
 
 
 _FORM_ID = re.compile(r"[0-9a-f]{16,64}")

@@ -23,8 +23,6 @@ from catalog.drafts import check_price
 from catalog.errors import BadBookError
 from catalog.prices import NewPrice
 
-LEAST_PERCENT, MOST_PERCENT = Decimal(-90), Decimal(400)
-
 ROUNDINGS = [
     (prices.CENT, gettext_lazy("to the penny")),
     (prices.NINETY_NINE, gettext_lazy("to the nearest price that ends in .99")),
@@ -41,8 +39,8 @@ class PercentForm(forms.Form):
     chosen = forms.CharField(widget=forms.HiddenInput)
     percent = forms.DecimalField(
         label=gettext_lazy("Percent"),
-        min_value=LEAST_PERCENT,
-        max_value=MOST_PERCENT,
+        min_value=prices.LEAST_PERCENT,
+        max_value=prices.MOST_PERCENT,
         max_digits=5,
         decimal_places=2,
         help_text=gettext_lazy("Such as 5, or -12.5 to lower them."),
