@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bookstore.devstack import stores
@@ -32,6 +32,8 @@ DYNAMODB = "3.1.0"
 # They live for minutes on two cores: what a long-lived server gains by a better compiler and
 # collectors that run beside it, these would never earn back.
 _SHORT_LIVED = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
+# A benchmark writes half a million items, and measures a server that has warmed up.
+LONG_LIVED = ("-XX:+UseParallelGC", "-Xmx4g")
 
 
 @functools.cache
@@ -84,7 +86,7 @@ def _jars(engine: str, version: str) -> None:
         Path(unfinished, "jars").rename(folder)
 
 
-def start_dynamodb(*, port: int) -> Store:
+def start_dynamodb(*, port: int, java_options: Sequence[str] = ("-Xmx512m", *_SHORT_LIVED)) -> Store:
     """Start DynamoDB Local, all in memory.
 
     It listens on every address of the machine and has no switch for that: take a random port,
@@ -94,8 +96,7 @@ def start_dynamodb(*, port: int) -> Store:
     command = [
         *_die_with_us(),
         java()[0],
-        "-Xmx512m",
-        *_SHORT_LIVED,
+        *java_options,
         f"-Djava.library.path={lib}",
         "-cp",
         f"{lib}/*",
