@@ -35,7 +35,7 @@ from bookstore.typesetting import money
 from orders import fulfilment, search, selectors
 from orders.ids import first_id_of, number_of
 from orders.models import Order as OrderItem
-from orders.queues import QUEUES, REFUNDING, queue_keys
+from orders.queues import OWED, QUEUES, queue_keys
 from orders.staff import printing
 from orders.staff.inlines import LineInline, NoteInline, RefundInline, StepInline
 from orders.staff.tools import TOOLS, in_the_admins_words, of
@@ -45,14 +45,14 @@ from orders.steps import who
 MONTHS_LISTED = 36  # before this one; what came before them is found by search and by number
 MONTHS_OFFERED = 13
 ADDRESS = tuple(AddressForm.base_fields)
-LATE, OWED = "late", "owed"
+LATE = "late"
 # The queues as staff think of them, and those of the shop that each stands for.
 WORK: Mapping[str, tuple[Any, tuple[str, ...]]] = {
     "to-pack": (gettext_lazy("To pack"), (Status.PLACED,)),
     "to-ship": (gettext_lazy("To ship"), (Status.PACKED,)),
     LATE: (gettext_lazy("Late"), (Status.PLACED, Status.PACKED)),
     "on-the-way": (gettext_lazy("On the way"), (Status.SHIPPED,)),
-    OWED: (gettext_lazy("Money to give back"), (Status.CANCELLED, Status.RETURNED, REFUNDING)),
+    OWED: (gettext_lazy("Money to give back"), (OWED,)),
     "unpaid": (gettext_lazy("Awaiting payment"), (Status.AWAITING_PAYMENT,)),
 }
 

@@ -17,8 +17,9 @@ from django.conf import settings
 
 from orders.states import OPEN, OWING, Status
 
-REFUNDING = "refunding"  # money is on its way back, and the provider has not said yet that it came
-QUEUES = (*sorted(OPEN), *sorted(OWING), REFUNDING)
+OWED = "owed"  # money goes back, and the provider has not said yet that it came
+QUEUES = (*sorted(OPEN), OWED)
+FORMER = (*sorted(OWING), "refunding")  # what ``OWED`` was called, by the order's state, until all were one
 MOST_SHARDS = 16
 
 
@@ -34,19 +35,17 @@ def queue_keys(name: str) -> list[str]:
 
 def key_beyond(name: str, number: int) -> str | None:
     """Return a partition that no order should stand in any more; ``None`` for one in use."""
-    return _shard(name, number) if number >= settings.QUEUE_SHARDS else None
+    return _shard(name, number) if name in FORMER or number >= settings.QUEUE_SHARDS else None
 
 
 def queue_of(status: Status, *, owing: bool, refunding: bool) -> str | None:
     """Return the queue of an order in this state; ``None`` when nobody has anything to do.
 
-    ``owing``: the shop may hold money for it. ``refunding``: one of its refunds is under way;
-    it comes back into the queue of its state when that is settled.
+    ``owing``: the shop may hold money for a cancelled or returned one. ``refunding``: one of its
+    refunds is under way; it comes back into the queue of its state when that is settled.
     """
-    if status in OWING and owing:
-        return str(status)
-    if refunding:
-        return REFUNDING
+    if refunding or (status in OWING and owing):
+        return OWED
     return str(status) if status in OPEN else None
 
 

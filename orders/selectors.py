@@ -163,7 +163,7 @@ def address_lines(order: Order) -> list[str]:
 def queued(queue: str, *, drawn_before: datetime | None = None) -> Iterator[Order]:
     """Return the open orders of one queue, oldest first, with what a list shows.
 
-    ``queue`` is a state, or ``queues.REFUNDING``. Paged Queries of the ``queue`` index, one for each
+    ``queue`` is one of ``queues.QUEUES``. Paged Queries of the ``queue`` index, one for each
     shard, which is a moment behind the table: read an order itself before acting on it. For commands.
     """
     shards = [standing_in(key, drawn_before=drawn_before) for key in queue_keys(str(queue))]

@@ -54,7 +54,7 @@ from orders.errors import (
 from orders.ids import AgreedLine, number_of
 from orders.models import Address, Order, OrderLine, Refund, StatusChange, UnpaidOrder
 from orders.payments.base import Payment, PaymentRefusedError, PaymentState, PaymentUnavailableError
-from orders.queues import MOST_SHARDS, QUEUES, REFUNDING, key_beyond, queue_key
+from orders.queues import FORMER, MOST_SHARDS, OWED, QUEUES, key_beyond, queue_key
 from orders.refunds import give_back, note_refusal, settle, settle_now
 from orders.selectors import (
     all_orders_of,
@@ -71,7 +71,6 @@ from orders.states import (
     CANCELLABLE_BY_STAFF,
     DECLINED,
     ERASED,
-    OWING,
     REASONS,
     REPLACED,
     WRONG_AMOUNT,
@@ -472,7 +471,7 @@ def cancel_order(
 
     ``by`` is ``customer`` or a member of staff, who may also cancel a packed one and has to say why.
     ``as_read``, ``seen`` and ``beside`` are as in ``fulfilment``. When the provider cannot be reached, or refuses, the order is cancelled all the same, and
-    stands in the queue ``cancelled`` until ``release_unpaid`` has given the money back. The second
+    stands in the queue ``owed`` until ``release_unpaid`` has given the money back. The second
     time returns the cancelled order.
 
     Raises ``OrderNotFoundError``, ``OrderChangedError``, ``BadStepError`` without a reason, and
@@ -554,9 +553,8 @@ def release_unpaid(*, at: datetime) -> Released:
     for listed in queued(Status.AWAITING_PAYMENT, drawn_before=since):
         if listed.ordered_at <= since:
             _attempt(listed, done, at=at)
-    for queue in (*OWING, REFUNDING):
-        for listed in queued(queue):
-            _attempt(listed, done, at=at)
+    for listed in queued(OWED):
+        _attempt(listed, done, at=at)
     _requeue_strays(at=at)
     return done
 
@@ -590,18 +588,20 @@ def _settle_later(order: Order, done: Released, *, at: datetime) -> None:
 
 
 def _requeue_strays(*, at: datetime) -> None:
-    """Move orders that a larger ``QUEUE_SHARDS`` put into a shard which is read no longer.
+    """Move orders out of what is read no longer: shards of a larger ``QUEUE_SHARDS``, queues of older names.
 
     One shard of each queue a round, which the minute chooses: one Query each, and nearly always empty.
     """
     number = int(at.timestamp()) // 60 % MOST_SHARDS
-    for name in QUEUES:
+    for name in (*QUEUES, *FORMER):
         key = key_beyond(name, number)
         for listed in standing_in(key) if key else ():
             order = find_order(listed.customer_id, listed.order_id)
             if order and order.queue_name == key:
                 with suppress(OvertakenError):  # it is met again
-                    take_step(Rewrite(order, queue_name=queue_key(name, order.order_id)))
+                    take_step(
+                        Rewrite(order, queue_name=queue_key(OWED if name in FORMER else name, order.order_id))
+                    )
 
 
 def _abandoned_before(at: datetime) -> datetime:

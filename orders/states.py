@@ -31,7 +31,7 @@ NEXT: dict[Status, frozenset[Status]] = {
 }
 
 # Somebody still has something to do: the order stands in the queue of its state. A cancelled
-# or returned one stays there only as long as the shop may hold money for it.
+# or returned one stands in ``queues.OWED`` as long as the shop may hold money for it.
 OPEN = frozenset({Status.AWAITING_PAYMENT, Status.PLACED, Status.PACKED, Status.SHIPPED})
 OWING = frozenset({Status.CANCELLED, Status.RETURNED})
 

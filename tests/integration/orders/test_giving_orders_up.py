@@ -114,7 +114,7 @@ def test_cancelling_an_order_paid_a_moment_ago_gives_the_money_back(emma, provid
 def test_cancelling_while_the_provider_is_away_gives_the_money_back_later(emma, provider, placed, settings):
     origin, settings.PAYMENT_ORIGIN = settings.PAYMENT_ORIGIN, "http://127.0.0.1:1"
     cancelled = cancel(placed)
-    assert (cancelled.status, the_order().queue_name) == ("cancelled", "cancelled")
+    assert (cancelled.status, the_order().queue_name) == ("cancelled", "owed")
     assert stock(emma) == 9
     assert release_unpaid(at=NOW) == Released(left=1)
     settings.PAYMENT_ORIGIN = origin
@@ -401,11 +401,11 @@ def test_an_order_that_came_meanwhile_keeps_its_place_in_the_queue(emma, provide
     order = reserve(total="15.98")
     services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=NOW)
     read = list(services.all_orders_of("c-1"))
-    the_order().update([Order.queue_name.set("cancelled")])  # money may have come after all
+    the_order().update([Order.queue_name.set("owed")])  # money may have come after all
     monkeypatch.setattr(services, "all_orders_of", lambda customer_id: read)
     with pytest.raises(ErasureRefusedError):
         services.erase_customer(customer_id="c-1", at=NOW)
-    assert (the_order().queue_name, the_order().email) == ("cancelled", "reader@example.com")
+    assert (the_order().queue_name, the_order().email) == ("owed", "reader@example.com")
 
 
 def test_nobody_is_forgotten_while_an_order_is_under_way(emma, provider, placed):

@@ -176,7 +176,7 @@ def test_killed_while_refunding(emma, provider, killed_at):
     pay_at(provider, order)
     place(order)
     run_until_killed(f"{killed_at}\n" + REFUND.format(order_id=order.order_id))
-    assert (the_order().status, the_order().queue_name, the_order().refunded) == ("placed", "refunding", 0)
+    assert (the_order().status, the_order().queue_name, the_order().refunded) == ("placed", "owed", 0)
     release_unpaid(at=datetime.now(UTC))
     stored = the_order()
     assert (stored.queue_name, stored.refunded, stored.pending_refunds) == ("placed", Decimal("5.00"), [])

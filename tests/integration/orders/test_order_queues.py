@@ -9,7 +9,7 @@ import pytest
 from orders.fulfilment import pack_order
 from orders.ids import draw_order_id, number_of
 from orders.models import Address, Order, OrderLine, StatusChange
-from orders.queues import MOST_SHARDS, key_beyond, queue_key, queue_keys
+from orders.queues import MOST_SHARDS, OWED, key_beyond, queue_key, queue_keys
 from orders.selectors import orders_numbered, queued
 from orders.services import Released, release_unpaid
 from orders.states import Status
@@ -72,6 +72,15 @@ def test_an_order_is_never_lost_when_the_number_of_shards_changes(settings):
         assert release_unpaid(at=NOW.replace(minute=40) + timedelta(minutes=minute)) == Released()
     assert ids(queued(Status.PLACED)) == orders
     assert {order.queue_name for order in Order.scan()} == {"placed"}
+
+
+@pytest.mark.parametrize("name", ["cancelled", "returned", "refunding"])
+def test_money_owed_is_found_where_older_versions_of_the_shop_put_it(name):
+    order = put()
+    order.update([Order.queue_name.set(name)])
+    for minute in range(MOST_SHARDS):
+        release_unpaid(at=NOW.replace(minute=40) + timedelta(minutes=minute))
+    assert ids(queued(OWED)) == [order.order_id]
 
 
 def test_a_step_moves_an_order_into_the_shards_of_today(settings):

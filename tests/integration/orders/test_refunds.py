@@ -214,7 +214,7 @@ def test_a_refund_waits_for_a_provider_that_does_not_answer(provider, emma, deli
     origin, settings.PAYMENT_ORIGIN = settings.PAYMENT_ORIGIN, NOWHERE
     for _twice in range(2):
         order = refund_order(**asked(delivered, lines={"b-emma": 1}, restock=True))
-    assert (order.status, order.queue_name, len(order.pending_refunds)) == ("delivered", "refunding", 1)
+    assert (order.status, order.queue_name, len(order.pending_refunds)) == ("delivered", "owed", 1)
     assert (order.refunded, order.refundable, stock(emma)) == (0, Decimal("22.99"), 7)
     with pytest.raises(BadStepError, match=r"At most £22\.99"):
         refund_order(**asked(delivered, refund_id="r-2", amount=Decimal("23.00")))
@@ -241,7 +241,7 @@ def test_an_answer_that_is_lost_on_its_way_leads_to_no_second_refund(provider, d
 
     monkeypatch.setattr(Demonstration, "refund", lost)
     order = refund_order(**asked(delivered, amount=Decimal("4.50")))
-    assert (order.refunded, order.queue_name) == (0, "refunding")
+    assert (order.refunded, order.queue_name) == (0, "owed")
     monkeypatch.undo()
     release_unpaid(at=NOW)
     assert (the_order().refunded, the_order().queue_name) == (Decimal("4.50"), None)
@@ -252,7 +252,7 @@ def test_a_pending_refund_is_settled_for_an_order_that_goes_on(provider, placed,
     origin, settings.PAYMENT_ORIGIN = settings.PAYMENT_ORIGIN, NOWHERE
     refund_order(**asked(placed, amount=Decimal("4.50")))
     order = pack_order(customer_id="c-1", order_id=placed.order_id, by=ANNA, at=NOW)
-    assert (order.status, order.queue_name) == ("packed", "refunding")
+    assert (order.status, order.queue_name) == ("packed", "owed")
     settings.PAYMENT_ORIGIN = origin
     release_unpaid(at=NOW)
     assert (the_order().status, the_order().queue_name) == ("packed", "packed")
@@ -264,7 +264,7 @@ def test_a_pending_refund_of_an_order_that_is_cancelled_is_no_second_one(
     origin, settings.PAYMENT_ORIGIN = settings.PAYMENT_ORIGIN, NOWHERE
     refund_order(**asked(placed, lines={"b-persuasion": 1}, restock=True))
     cancel_order(customer_id="c-1", order_id=placed.order_id, at=NOW)
-    assert (the_order().status, the_order().queue_name) == ("cancelled", "cancelled")
+    assert (the_order().status, the_order().queue_name) == ("cancelled", "owed")
     settings.PAYMENT_ORIGIN = origin
     assert send_webhook(payment_for(placed)).status_code == 204  # late, and settles it as well
     release_unpaid(at=NOW)
@@ -290,7 +290,7 @@ def test_a_pending_refund_that_is_refused_later_is_dropped_with_a_note_to_staff(
 
 def test_money_that_the_provider_refuses_for_a_cancelled_order_stays_owed_and_staff_are_told(refusing):
     order = cancel_order(customer_id="c-1", order_id=refusing.order_id, at=NOW)
-    assert (order.status, order.queue_name) == ("cancelled", "cancelled")
+    assert (order.status, order.queue_name) == ("cancelled", "owed")
     assert release_unpaid(at=NOW) == Released(left=1)
     assert len(the_order().notes) == 1
     before = facts(the_order())
@@ -370,7 +370,7 @@ def test_all_comes_back_while_a_refund_of_some_is_pending(provider, emma, delive
     origin, settings.PAYMENT_ORIGIN = settings.PAYMENT_ORIGIN, NOWHERE
     refund_order(**asked(delivered, lines={"b-emma": 1}, restock=True))
     return_order(**asked(delivered, refund_id="r-2", restock=True))
-    assert (the_order().status, the_order().queue_name, stock(emma)) == ("returned", "returned", 9)
+    assert (the_order().status, the_order().queue_name, stock(emma)) == ("returned", "owed", 9)
     settings.PAYMENT_ORIGIN = origin
     release_unpaid(at=NOW)
     assert (the_order().status, the_order().given_back, stock(emma)) == ("refunded", Decimal("30.98"), 9)

@@ -46,7 +46,7 @@ def test_customers_cancel_until_it_is_packed():
         (Status.PLACED, Status.PACKED, False, "packed"),
         (Status.SHIPPED, Status.DELIVERED, False, None),
         (Status.AWAITING_PAYMENT, Status.CANCELLED, False, None),
-        (Status.PLACED, Status.CANCELLED, True, "cancelled"),
+        (Status.PLACED, Status.CANCELLED, True, "owed"),
         (Status.CANCELLED, Status.REFUNDED, False, None),
     ],
 )
