@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -24,6 +25,7 @@ from bookstore.dynamodb.admin.spreadsheets import csv_line
 type Panels = Callable[[HttpRequest], Iterable["Panel"]]
 
 STEPS = (1, 2, 5, 10)  # an axis ends at one of these times a power of ten
+MOST_BARS = 10  # lying ones, which would else make a panel as long as a list; the table has all rows
 DRAWN = 100  # the length of the longest bar there may be, in the drawing's own units
 
 
@@ -31,7 +33,7 @@ class Chart(StrEnum):
     """How a panel shows its numbers."""
 
     COLUMNS = "columns"  # one upright bar a row, as for days
-    BARS = "bars"  # one lying bar a row, with its name before it
+    BARS = "bars"  # one lying bar a row, with its name before it, of the first ten
     COUNTS = "counts"  # large numbers, each with its name below it
     TABLE = "table"  # as they are
 
@@ -147,10 +149,16 @@ class Panel:
         return 10 * len(self.rows)
 
     @property
+    def undrawn(self) -> int:
+        """How many rows only the table has."""
+        return max(len(self.rows) - MOST_BARS, 0) if self.chart is Chart.BARS else 0
+
+    @property
     def bars(self) -> Iterator[Bar]:
         """The bars of the chart; what is below nothing has none."""
-        top = self.top
-        for number, (row, (url, cells)) in enumerate(zip(self.rows, self.table, strict=True)):
+        top, drawn = self.top, len(self.rows) - self.undrawn
+        rows = zip(self.rows, self.table, strict=True)
+        for number, (row, (url, cells)) in enumerate(islice(rows, drawn)):
             share = max(Decimal(row.values[self.measure]), Decimal(0)) / top
             yield Bar(
                 label=cells[0].text,

@@ -73,6 +73,16 @@ def test_a_panel_is_drawn_without_inline_style_and_has_its_numbers(chart: Chart)
 
 
 @pytest.mark.usefixtures("admins_addresses")
+def test_only_the_first_lying_bars_are_drawn_and_the_table_has_all() -> None:
+    page = render_to_string(
+        "admin_on_dynamodb/panel.html", {"panel": visits(*range(30, 18, -1), chart=Chart.BARS)}
+    )
+    assert (page.count("<rect"), page.count("<tr>")) == (10, 1 + 12)
+    assert "And 2 more, in the numbers below." in page
+    assert len(list(visits(*range(12), chart=Chart.COLUMNS).bars)) == 12
+
+
+@pytest.mark.usefixtures("admins_addresses")
 def test_what_a_panel_says_is_escaped() -> None:
     panel = Panel("p", "<b>", [Column("<i>"), Column("n")], [Row(("<u>", 1), url='"x')], chart=Chart.BARS)
     page = render_to_string("admin_on_dynamodb/panel.html", {"panel": panel})
