@@ -112,7 +112,7 @@ def _reserve(customer_id: str, wanted: dict[str, int], *, at: datetime) -> Order
             )
     return reserve(
         customer_id=customer_id,
-        email="",
+        email=f"{customer_id}@example.com",
         order_id=draw_order_id(at=at),
         agreed_total=cart_of(customer_id, at=at).subtotal,
         address=ADDRESS,

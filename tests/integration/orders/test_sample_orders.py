@@ -1,7 +1,10 @@
 """The orders that a local shop opens with."""
 
 from django.core.management import call_command
+from django.utils import timezone
 
+from bookstore.accounts import signals
+from orders import search
 from orders.management.commands.load_sample_orders import PURCHASES
 from orders.models import Order
 from orders.selectors import queued
@@ -9,7 +12,7 @@ from orders.states import Status
 from tests import factories
 
 
-def test_the_sample_orders_have_come_as_far_as_they_should_and_come_once(capsys):
+def test_the_sample_orders_have_come_as_far_as_they_should_and_come_once(capsys, pump):
     for book_id in {book_id for _days, _status, wanted in PURCHASES for book_id in wanted}:
         factories.book(book_id, book_id=book_id, price="7.99", stock=50)
     call_command("load_sample_orders")
@@ -23,3 +26,10 @@ def test_the_sample_orders_have_come_as_far_as_they_should_and_come_once(capsys)
     call_command("load_sample_orders")
     assert {order.order_id: order.version for order in Order.scan()} == versions
     assert capsys.readouterr().out.splitlines() == ["  placed 10 orders", "  every sample order is there"]
+
+    # Staff find them as any other, until their customer is forgotten.
+    for found in (1, 0):
+        pump()
+        search.ORDERS.refresh()
+        assert search.find("sample-customer-1@example.com").total == found
+        signals.customer_erased.send(sender=None, customer_id="sample-customer-1", at=timezone.now())
