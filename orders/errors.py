@@ -58,6 +58,10 @@ class OrderChangedError(OrderError):
         self.at = at
 
 
+class SentBeforeError(OrderError):
+    """The same form was sent before, and said something else then, which is what was done."""
+
+
 class BadStepError(OrderError):
     """What was said about a step cannot be: no carrier, no such copies, too much money, no reason."""
 

@@ -30,6 +30,7 @@ from orders.steps import (
     check_text,
     in_turn,
     next_version,
+    sent_before,
     take_step,
     too_late,
 )
@@ -148,15 +149,17 @@ def note_order(
 ) -> Order:
     """Write a note about an order, for the shop itself or to the customer, who gets it by mail, once.
 
-    ``note_id`` is drawn with the form: the same again is the same note. Notes stand in no way of each
-    other, so they ask for no version. Raises ``BadStepError`` for a note that is empty or too long, for
+    ``note_id`` is drawn with the form: the same again is the same note, and ``SentBeforeError`` when it says
+    something else. Notes stand in no way of each other, so they ask for no version. Raises ``BadStepError`` for a note that is empty or too long, for
     one more than an order holds, and for one to a customer who was forgotten.
     """
     text = check_text(text, most=NOTE_CHARACTERS, field="text", missing=_("Write something."))
 
     @in_turn
     def write_down(order: Order) -> Order:
-        if any(note.note_id == note_id for note in order.notes):
+        if there := next((note for note in order.notes if note.note_id == note_id), None):
+            if (there.text, there.to_customer) != (text, to_customer):
+                raise sent_before()
             return order
         if len(order.notes) >= MOST_NOTES:
             raise BadStepError(_("This order has as many notes as it can hold."), field="text")

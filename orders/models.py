@@ -129,6 +129,11 @@ class Refund(MapAttribute[str, object]):
         """Whether the money went back."""
         return bool(self.state == REFUND_DONE)
 
+    @property
+    def copies_by_book(self) -> dict[str, int]:
+        """How many copies of each book it is for."""
+        return {each.book_id: int(each.quantity) for each in self.copies}
+
 
 class Note(MapAttribute[str, object]):
     """What the shop wrote about an order, to itself or to the customer."""

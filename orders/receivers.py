@@ -60,7 +60,7 @@ def export(sender: object, customer_id: str, **_kwargs: object) -> dict[str, Any
                         "at": refund.at,
                         "amount": refund.amount,
                         "state": refund.state,
-                        "books": {each.book_id: int(each.quantity) for each in refund.copies},
+                        "books": refund.copies_by_book,
                     }
                     for refund in order.refunds
                 ],

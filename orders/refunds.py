@@ -46,6 +46,7 @@ from orders.steps import (
     kept_copies,
     next_version,
     restocking,
+    sent_before,
     take_step,
     too_late,
 )
@@ -77,9 +78,10 @@ def refund_order(
     ``amount`` is money, ``lines`` are copies by book, which count as sold no longer and, with
     ``restock``, go back into stock; copies without an amount are refunded at what they cost. At least
     one of them is said. ``refund_id`` is drawn with the form, 1 to 64 letters, digits, ``-`` and
-    ``_``: the same again is the same refund. When all that was paid has gone back, an order that was
-    sent is ``refunded``; one that was not is cancelled instead, and one that was cancelled or sent
-    back has the rest of its money given back whatever the amount.
+    ``_``: the same again is the same refund, and ``SentBeforeError`` when it says something else. When
+    all that was paid has gone back, an order that was sent is ``refunded``; one that was not is cancelled
+    instead, and one that was cancelled or sent back has the rest of its money given back whatever the
+    amount.
 
     A provider that does not answer leaves the refund pending (``order.pending_refunds``), to be settled
     by ``release_unpaid``. One that says no leaves the order as it was: ``PaymentRefusedError``, whose
@@ -93,6 +95,7 @@ def refund_order(
     @in_turn
     def refund_some(order: Order) -> Order:
         if refund := _refund_of(order, refund_id):
+            _check_same(order, refund, amount=amount, lines=lines, restock=restock, reason=reason)
             return _make_now(order, refund, at=at)
         check_seen(order, seen, by=by)
         if order.state in OWING and order.queue_name:
@@ -138,6 +141,7 @@ def return_order(
     @in_turn
     def take_back(order: Order) -> Order:
         if refund := _refund_of(order, refund_id):
+            _check_same(order, refund, amount=refund.amount, lines=lines, restock=restock, reason=reason)
             return _make_now(order, refund, at=at)
         check_seen(order, seen, by=by)
         if order.state is Status.RETURNED or _was_returned(order):
@@ -156,7 +160,7 @@ def return_order(
             return settle_now(order, at=at)
         amount = min(_cost_of(order, copies), order.refundable)
         refund = _refund(order, refund_id, amount, copies=copies, by=by, reason=reason, at=at)
-        refund.returned = True
+        refund.returned, refund.restock = True, restock
         if not amount:
             refund.state = REFUND_DONE
         step = _with_refunds(order, [*order.refunds, refund], lines=after)
@@ -323,7 +327,7 @@ def _say_done(order: Order, refund: Refund, *, at: datetime) -> Order:
     done = Refund(**(refund.attribute_values | {"state": REFUND_DONE}))  # type: ignore[no-untyped-call]  # PynamoDB's
     refunds = [*(each for each in order.refunds if each.refund_id != refund.refund_id), done]
     refunded = sum((each.amount for each in refunds if each.is_done), NOTHING)
-    copies = {} if refund.returned else {each.book_id: int(each.quantity) for each in refund.copies}
+    copies = {} if refund.returned else refund.copies_by_book
     kept = kept_copies(order)
     copies = {book: min(number, kept[book]) for book, number in copies.items() if book in kept}
     values: dict[str, Any] = {"refunds": refunds, "refunded": refunded}
@@ -449,6 +453,22 @@ def _refund_of(order: Order, refund_id: str) -> Refund | None:
     return next((each for each in order.refunds if each.refund_id == refund_id), None)
 
 
+def _check_same(
+    order: Order,
+    there: Refund,
+    *,
+    amount: Decimal | None,
+    lines: Mapping[str, int] | None,
+    restock: bool,
+    reason: str,
+) -> None:
+    """Raise ``SentBeforeError`` when a form that is sent again does not say what it said the first time."""
+    copies = there.copies_by_book
+    costs = _cost_of(order, copies) if amount is None else amount
+    if (dict(lines or {}), costs, restock, reason) != (copies, there.amount, there.restock, there.reason):
+        raise sent_before()
+
+
 def _was_returned(order: Order) -> bool:
     return order.state is Status.REFUNDED and any(each.status == Status.RETURNED for each in order.history)
 
@@ -456,10 +476,10 @@ def _was_returned(order: Order) -> bool:
 def _spoken_for(order: Order) -> list[tuple[str, int]]:
     """Return the copies of pending refunds, which the lines do not tell of yet."""
     return [
-        (each.book_id, int(each.quantity))
+        each
         for refund in order.pending_refunds
         if not refund.returned
-        for each in refund.copies
+        for each in refund.copies_by_book.items()
     ]
 
 

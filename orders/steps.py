@@ -25,7 +25,7 @@ from bookstore.dynamodb.conflicts import is_conflict, through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 from catalog import stock
-from orders.errors import BadStepError, OrderBusyError, OrderChangedError, TooLateError
+from orders.errors import BadStepError, OrderBusyError, OrderChangedError, SentBeforeError, TooLateError
 from orders.models import Order, OrderLine, StatusChange, UnpaidOrder
 from orders.queues import queue_key, queue_of
 from orders.selectors import get_order
@@ -329,6 +329,11 @@ def too_late(order: Order) -> TooLateError:
     return TooLateError(
         _("An order that is %(state)s cannot take this step.") % {"state": order.label.lower()}
     )
+
+
+def sent_before() -> SentBeforeError:
+    """Return the error that tells a clerk that a form which was sent again, with other words, did nothing."""
+    return SentBeforeError(_("This form was sent before, and said something else. Open it again."))
 
 
 def check_reason(reason: str, *, needed: bool = True) -> str:

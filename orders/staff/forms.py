@@ -8,10 +8,11 @@ from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidg
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from bookstore.dynamodb.admin.tools import ToolForm
+from bookstore.dynamodb.admin.tools import TOKEN, ToolForm
 from bookstore.typesetting import money
 from orders.carriers import CARRIERS
 from orders.fulfilment import NOTE_CHARACTERS
+from orders.models import Refund
 from orders.steps import REASON_CHARACTERS
 
 
@@ -57,13 +58,15 @@ class _CopiesForm(_Reasoned):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # A form that is sent again may say again what went back since because of it.
+        before = self.refund_before.copies_by_book if self.refund_before else {}
         lines = {}
         for number, line in enumerate(self.row.order.lines):
-            if line.kept:
+            if most := line.kept + before.get(line.book_id, 0):
                 lines[f"copies_{number}"] = forms.IntegerField(
                     label=line.name,
                     min_value=0,
-                    max_value=line.kept,
+                    max_value=most,
                     required=False,
                     initial=self.copies_offered(line.kept),
                     help_text=ngettext(
@@ -72,6 +75,12 @@ class _CopiesForm(_Reasoned):
                     % {"kept": line.kept, "price": money(line.price, self.row.order.currency)},
                 )
         self.fields = {**lines, **self.fields}
+
+    @property
+    def refund_before(self) -> Refund | None:
+        """The refund that came of this form when it was sent before."""
+        token = self.data.get(TOKEN)
+        return next((each for each in self.row.order.refunds if each.refund_id == token), None)
 
     def copies_offered(self, kept: int) -> int | None:  # noqa: ARG002 - for those below
         """Return how many copies of a book the form has to begin with."""
@@ -123,7 +132,8 @@ class RefundForm(_CopiesForm):
     def sum_asked(self) -> Decimal | None:
         """The amount asked for; None for what the copies cost."""
         if self.cleaned_data.get("everything"):
-            return Decimal(self.row.order.refundable)
+            before = self.refund_before.amount if self.refund_before else Decimal(0)
+            return Decimal(self.row.order.refundable + before)
         return self.cleaned_data.get("amount")
 
 

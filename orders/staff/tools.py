@@ -17,7 +17,7 @@ from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError
 from bookstore.dynamodb.admin.tools import Tool, ToolForm
 from bookstore.typesetting import money
 from orders import fulfilment, refunds, services
-from orders.errors import BadStepError, OrderChangedError, OrderError
+from orders.errors import BadStepError, OrderChangedError, OrderError, SentBeforeError
 from orders.models import Order
 from orders.payments.base import PaymentError, PaymentRefusedError
 from orders.staff.forms import CancelForm, NoteForm, RefundForm, ReturnForm, SettleForm, ShipForm
@@ -30,7 +30,7 @@ def in_the_admins_words() -> Iterator[None]:
     """Say in the admin's words what the services refuse."""
     try:
         yield
-    except OrderChangedError as error:
+    except (OrderChangedError, SentBeforeError) as error:
         raise ChangedMeanwhileError(str(error)) from error
     except BadStepError as error:
         raise RefusedError({error.field: str(error)}) from error

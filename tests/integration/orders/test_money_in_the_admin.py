@@ -97,6 +97,28 @@ def test_whatever_staff_do_with_an_order_takes_four_requests_with_the_session_at
     assert (now(paid).state, now(owed).state) == (Status.REFUNDED, Status.REFUNDED)
 
 
+def test_a_form_that_is_sent_again_does_nothing_more_and_is_told_where_it_says_something_else(
+    clerk: Client, paid: Order, emma: Any
+) -> None:
+    sent(clerk, paid)
+    for tool, typed, other in (
+        ("note", {"text": "Rang.", "to_customer": "no"}, {"text": "Rang twice."}),
+        ("return", {"copies_0": "2", "reason": "Torn."}, {"restock": "on"}),
+        ("refund", {"amount": "1.00", "reason": "Late."}, {"amount": "2.00"}),
+        ("refund", {"everything": "on", "reason": "Late."}, {"reason": "Very late."}),
+    ):
+        form = {**hidden(text(clerk.get(of(paid, tool)))), **typed}
+        first, again = (said(text(clerk.post(of(paid, tool), form, follow=True))) for _ in range(2))
+        assert first
+        assert first == again
+        before = now(paid).serialize()
+        for _ in range(2):
+            page = text(clerk.post(of(paid, tool), {**form, **other}, follow=True))
+            assert "This form was sent before, and said something else. Open it again." in page, other
+        assert now(paid).serialize() == before
+    assert (now(paid).refunded, stock(emma)) == (Decimal("23.97"), 7)
+
+
 def test_more_than_was_paid_does_not_go_back_and_all_of_it_can(clerk: Client, paid: Order, emma: Any) -> None:
     page = text(use(clerk, sent(clerk, paid), "refund", amount="24.00", reason="Late."))
     assert "At most £23.97 of this order can still be refunded." in page
