@@ -1,28 +1,22 @@
 """Customers in the admin for staff: found at Cognito, shown, signed out and disabled. Nothing else of them is changed."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.options import ActionLocation
 from django.db import models
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from bookstore.accounts import selectors, services, signals
 from bookstore.accounts.errors import AccountError, CognitoUnavailableError
-from bookstore.accounts.models import User
-from bookstore.dynamodb.admin import audit
 from bookstore.dynamodb.admin.errors import AwayError, RefusedError, SearchAwayError
-from bookstore.dynamodb.admin.models import CHANGED
-from bookstore.dynamodb.admin.options import FacadeAdmin, Hits
+from bookstore.dynamodb.admin.options import Hits
 from bookstore.dynamodb.admin.sources import FacadeModel, OutsideSource
-
-EVERYWHERE = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
+from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 
 
 class AtCognito(OutsideSource):
@@ -72,8 +66,35 @@ class Customer(FacadeModel):
         return self.email or self.customer_id
 
 
+def _take(
+    admin: ToolsAdmin, request: HttpRequest, customer: Customer, act: Callable[..., Any], **told: Any
+) -> None:
+    """Have a service do something with an account, with the entry in the log."""
+    try:
+        act(customer_id=customer.pk, by=request.user, beside=admin.beside(request, customer, **told))
+    except AccountError as error:
+        raise RefusedError(str(error)) from error
+
+
+def _sign_out(admin: ToolsAdmin, request: HttpRequest, customer: Customer, _form: ToolForm) -> str:
+    _take(admin, request, customer, services.sign_out_by_staff, message=_("Signed out everywhere."))
+    return _("The customer is signed out everywhere.")
+
+
+def _disable(admin: ToolsAdmin, request: HttpRequest, customer: Customer, _form: ToolForm) -> str:
+    changes = [(_("May sign in"), customer.may_sign_in, False)]
+    _take(admin, request, customer, services.disable_account, changes=changes)
+    return _("The account is disabled.")
+
+
+def _enable(admin: ToolsAdmin, request: HttpRequest, customer: Customer, _form: ToolForm) -> str:
+    changes = [(_("May sign in"), customer.may_sign_in, True)]
+    _take(admin, request, customer, services.enable_account, changes=changes)
+    return _("The account is enabled again.")
+
+
 @admin.register(Customer)
-class CustomerAdmin(FacadeAdmin):
+class CustomerAdmin(ToolsAdmin):
     """Customers, whom Cognito keeps: there is no list of all, only what a search finds."""
 
     list_display = ["email", "name", "state", "may_sign_in", "made_at"]
@@ -97,7 +118,18 @@ class CustomerAdmin(FacadeAdmin):
         *("email", "name", "customer_id", "may_sign_in", "state", "group_names", "made_at"),
         *("first_seen_at", "address_book", "elsewhere"),
     ]
-    actions = ["sign_out", "disable", "enable"]
+    tools = (
+        Tool("sign_out", gettext_lazy("Sign out everywhere"), "signout", _sign_out),
+        # Offered of a disabled account too: once more does what Cognito did not answer to.
+        Tool("disable", gettext_lazy("Disable"), "disable", _disable),
+        Tool(
+            "enable",
+            gettext_lazy("Enable again"),
+            "disable",
+            _enable,
+            offered=lambda customer: not customer.may_sign_in,
+        ),
+    )
 
     def search(
         self,
@@ -142,111 +174,11 @@ class CustomerAdmin(FacadeAdmin):
         )
         return format_html_join("", "{}", ((_section(section),) for _receiver, section in answers))
 
-    # --- What may be done ----------------------------------------------------------------------------------
-
-    @admin.action(
-        description=gettext_lazy("Sign out everywhere"), permissions=["signout"], location=EVERYWHERE
-    )
-    def sign_out(self, request: HttpRequest, queryset: Any) -> None:
-        """End all sessions of those chosen."""
-
-        def act(customer: Customer) -> None:
-            told = self.log_entry(request, customer, CHANGED, message=_("Signed out everywhere."))
-            services.sign_out_by_staff(
-                customer_id=customer.pk, by=_staff(request), beside=partial(audit.record, item=told)
-            )
-
-        self._for_each(
-            request,
-            queryset,
-            act,
-            done=lambda count: ngettext(
-                "%(count)d customer was signed out everywhere.",
-                "%(count)d customers were signed out everywhere.",
-                count,
-            ),
-        )
-
-    @admin.action(
-        description=gettext_lazy("Disable: sign out, and let nobody sign in"),
-        permissions=["disable"],
-        location=EVERYWHERE,
-    )
-    def disable(self, request: HttpRequest, queryset: Any) -> None:
-        """Close the accounts of those chosen."""
-
-        def act(customer: Customer) -> None:
-            services.disable_account(
-                customer_id=customer.pk,
-                by=_staff(request),
-                beside=partial(audit.record, item=self._changed(request, customer, may_sign_in=False)),
-            )
-
-        self._for_each(
-            request,
-            queryset,
-            act,
-            done=lambda count: ngettext(
-                "%(count)d account was disabled.", "%(count)d accounts were disabled.", count
-            ),
-        )
-
-    @admin.action(description=gettext_lazy("Enable again"), permissions=["disable"], location=EVERYWHERE)
-    def enable(self, request: HttpRequest, queryset: Any) -> None:
-        """Open the accounts of those chosen again."""
-
-        def act(customer: Customer) -> None:
-            services.enable_account(
-                customer_id=customer.pk,
-                by=_staff(request),
-                beside=partial(audit.record, item=self._changed(request, customer, may_sign_in=True)),
-            )
-
-        self._for_each(
-            request,
-            queryset,
-            act,
-            done=lambda count: ngettext(
-                "%(count)d account was enabled.", "%(count)d accounts were enabled.", count
-            ),
-        )
-
-    def _for_each(
-        self,
-        request: HttpRequest,
-        customers: Iterable[Customer],
-        act: Callable[[Customer], object],
-        *,
-        done: Callable[[int], str],
-    ) -> None:
-        def in_the_admins_words(customer: Customer) -> None:
-            try:
-                act(customer)
-            except AccountError as error:
-                raise RefusedError(str(error)) from error
-
-        self.for_each(
-            request, customers, in_the_admins_words, done=lambda count: done(count) % {"count": count}
-        )
-
     def log_entry(self, request: HttpRequest, row: Any, *args: Any, **kwargs: Any) -> Any:
         """Name people by their number: the log is never changed, and outlives an erasure."""
         item = super().log_entry(request, row, *args, **kwargs)
         item.shown = str(row.pk)
         return item
-
-    def _changed(self, request: HttpRequest, customer: Customer, *, may_sign_in: bool) -> Any:
-        return self.log_entry(
-            request, customer, CHANGED, [(_("May sign in"), customer.may_sign_in, may_sign_in)]
-        )
-
-    def has_signout_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the person may sign others out."""
-        return bool(request.user.has_perm("accounts.signout_user"))
-
-    def has_disable_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the person may disable and enable accounts."""
-        return bool(request.user.has_perm("accounts.disable_user"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Refuse: people make their own accounts; staff's are made at Cognito."""
@@ -259,10 +191,6 @@ class CustomerAdmin(FacadeAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - the same
         """Refuse: customers erase their own accounts."""
         return False
-
-
-def _staff(request: HttpRequest) -> User:
-    return request.user  # type: ignore[return-value]  # the admin lets nobody else in
 
 
 def _section(section: selectors.Section) -> SafeString:

@@ -37,8 +37,8 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "orders.change_order",
         "orders.cancel_order",
         "catalog.change_review",
-        "accounts.signout_user",
-        "accounts.disable_user",
+        "accounts.signout_customer",
+        "accounts.disable_customer",
     ),
     OWNER: ("*",),
 }

@@ -188,23 +188,38 @@ def find_person(customer_id: str) -> Person | None:
 
     AdminGetUser, AdminListGroupsForUser and one GetItem. Raises ``CognitoUnavailableError``.
     """
-    if not _CUSTOMER_ID.fullmatch(customer_id):
+    groups = find_groups(customer_id)
+    if groups is None:
         return None
-    known = {"UserPoolId": settings.COGNITO_USER_POOL_ID, "Username": customer_id}
-    try:
-        with _cognito():
-            user = aws.cognito().admin_get_user(**known)
-            groups = aws.cognito().admin_list_groups_for_user(**known, Limit=GROUPS_AT_MOST)["Groups"]
-    except _UnknownUserError:
-        return None
+    with _cognito():
+        user = aws.cognito().admin_get_user(**_known(customer_id))
     person, item = _person(user, user["UserAttributes"]), find_item(customer_id)
     return replace(
         person,
         may_sign_in=person.may_sign_in and not (item and item.disabled),
-        groups=tuple(sorted(each["GroupName"] for each in groups)),
+        groups=groups,
         addresses=addresses_of(item) if item else (),
         first_seen_at=item.first_seen_at if item else None,
     )
+
+
+def find_groups(customer_id: str) -> tuple[str, ...] | None:
+    """Return the groups that somebody is in now, as Cognito says; ``None`` whom it does not know.
+
+    Raises ``CognitoUnavailableError``.
+    """
+    if not _CUSTOMER_ID.fullmatch(customer_id):
+        return None
+    try:
+        with _cognito():
+            found = aws.cognito().admin_list_groups_for_user(**_known(customer_id), Limit=GROUPS_AT_MOST)
+    except _UnknownUserError:
+        return None
+    return tuple(sorted(each["GroupName"] for each in found["Groups"]))
+
+
+def _known(customer_id: str) -> dict[str, str]:
+    return {"UserPoolId": settings.COGNITO_USER_POOL_ID, "Username": customer_id}
 
 
 def user_filter(attribute: str, operator: str, value: str) -> str:

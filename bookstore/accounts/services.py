@@ -178,10 +178,10 @@ def disable_account(*, customer_id: str, by: User, beside: Beside = nothing_besi
     """Close an account: nobody signs in with it, and whoever is signed in is out.
 
     An account of staff is for owners to close, and nobody closes their own; of two who close one
-    another's at once, the second is refused. So there is always an owner left. The shop's own mark and ``beside`` are written first, in one transaction; from then on
-    the shop takes no sign-in, even while Cognito does not answer. The second time does what is
-    left to do. Raises ``DisablingRefusedError``, ``AccountNotFoundError`` and
-    ``CognitoUnavailableError``.
+    another's at once, the second is refused. So there is always an owner left. The shop's own mark
+    and ``beside`` are written first, in one transaction; from then on the shop takes no sign-in, even
+    while Cognito does not answer. The second time does what is left to do. Raises
+    ``DisablingRefusedError``, ``AccountNotFoundError`` and ``CognitoUnavailableError``.
     """
     _check_may_close(customer_id, by)
     _mark_account(customer_id, disabled=True, by=by, beside=beside)
@@ -208,10 +208,10 @@ def _check_may_close(customer_id: str, by: User) -> None:
 
 def _is_staff(customer_id: str) -> bool:
     """Tell whether somebody is in a group of staff, as Cognito says now."""
-    person = selectors.find_person(customer_id)
-    if person is None:
+    groups = selectors.find_groups(customer_id)
+    if groups is None:
         raise AccountNotFoundError(_("There is no such account."))
-    return bool(set(person.groups) & set(roles.RIGHTS))
+    return bool(set(groups) & set(roles.RIGHTS))
 
 
 def _mark_account(customer_id: str, *, disabled: bool, by: User, beside: Beside) -> None:

@@ -42,7 +42,7 @@ ORDERS = {
     " do/pack do/ship do/deliver do/return do/refund do/settle do/cancel do/note",
 }
 SUPPORT = {
-    "accounts.customer": "sign_out disable enable",
+    "accounts.customer": "do/sign_out do/disable do/enable",
     "catalog.review": "hide publish do/hide do/publish",
     "orders.order": "change do/cancel do/note",
 }
