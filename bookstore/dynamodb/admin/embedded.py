@@ -1,11 +1,11 @@
 """Inlines for lists that are embedded in a row: line items, addresses. They are saved with it, in one write."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django import forms
 from django.contrib import admin
-from django.db import models
+from django.db import NotSupportedError, models
 from django.forms.models import BaseInlineFormSet, BaseModelFormSet
 from django.http import HttpRequest
 
@@ -41,6 +41,12 @@ class EmbeddedModel(models.Model):
         abstract = True
         managed = False
         base_manager_name = "objects"
+
+    def save(self, *_args: object, **_kwargs: object) -> NoReturn:
+        """Refuse: an embedded list is stored with the row it stands in."""
+        raise NotSupportedError(f"{self._meta.label} is stored with the row it stands in, not by itself.")
+
+    delete = save
 
 
 class EmbeddedFormSet(_FormSet):

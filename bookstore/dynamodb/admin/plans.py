@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
+from django.db.models.constants import LOOKUP_SEP
 from django.db.models.lookups import Lookup
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
@@ -108,11 +109,15 @@ def _keys(
 ) -> Keys | Nothing:
     wanted: list[str] | None = None
     for each in by_key:
-        found = [str(key) for key in ([each.value] if each.lookup == "exact" else each.value)]
+        found = [
+            str(key) for key in ([each.value] if each.lookup == "exact" else each.value) if key is not None
+        ]
         wanted = found if wanted is None else [key for key in wanted if key in found]
     for each in rest:
         if each.lookup not in _COMPARISONS:
-            raise MissingIndexError(_missing(model, rest, order))
+            raise MissingIndexError(
+                f"{model.__name__}: rows that their keys name are not compared by {each}."
+            )
     return Keys(tuple(dict.fromkeys(wanted or ())), tuple(rest), order) if wanted else Nothing()
 
 
@@ -222,10 +227,13 @@ def _order(model: type[models.Model], query: Query) -> str:
         return ""
     first = ordered[0]
     field = str(first).removeprefix("-")
+    others = not isinstance(first, str) or first == "?" or LOOKUP_SEP in first
     # Django's list names the admin's own ordering twice; the second time it orders nothing more.
-    if not isinstance(first, str) or first == "?" or any(name not in _signed(field) for name in ordered):
-        raise MissingIndexError(f"{model.__name__}: rows are ordered by one field, not by {ordered}.")
-    descending = first.startswith("-") is query.standard_ordering
+    if others or any(name not in _signed(field) for name in ordered):
+        raise MissingIndexError(
+            f"{model.__name__}: rows are ordered by one field of theirs, not by {ordered}."
+        )
+    descending = str(first).startswith("-") is query.standard_ordering
     return f"{'-' if descending else ''}{_meta(model).get_field(field).attname}"
 
 

@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from django.db import NotSupportedError, models
-from django.db.models.query import ModelIterable
+from django.core.exceptions import FieldError
+from django.db import NotSupportedError, models, router
 
 from bookstore.dynamodb.admin import plans
 from bookstore.dynamodb.admin.errors import BadPageError, MissingIndexError
@@ -60,6 +60,7 @@ class DynamoQuerySet(_QuerySet):
 
     def plan(self) -> plans.Plan:
         """Return what DynamoDB will be asked; raise ``MissingIndexError``."""
+        check_database(self.model, self._db)  # type: ignore[attr-defined]  # the stubs leave it out
         return plans.plan(self.model, self.query, self.source.paths)
 
     def sortable_fields(self) -> set[str]:
@@ -122,8 +123,6 @@ class DynamoQuerySet(_QuerySet):
 
     def _fetch_all(self) -> None:
         if self._result_cache is None:
-            if not issubclass(self._iterable_class, ModelIterable):
-                _refuse("values() and values_list()")
             low, high = self.query.low_mark, self.query.high_mark
             self._result_cache = self._related(self._read(high)[low:])
 
@@ -150,8 +149,6 @@ class DynamoQuerySet(_QuerySet):
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[Any]:
         """Yield all rows, however many, a page of ``chunk_size`` at a time; for commands."""
-        if not issubclass(self._iterable_class, ModelIterable):
-            _refuse("values() and values_list()")
         planned = self.plan()
         if isinstance(planned, plans.Listing) and not self.query.is_sliced:
             yield from _rows(self.source, planned, None, a_read=chunk_size or ROWS_A_READ)
@@ -162,7 +159,8 @@ class DynamoQuerySet(_QuerySet):
         """Return how many rows there are, where that is known; DynamoDB counts by reading everything."""
         if self._total is not None:
             return self._total
-        if self._result_cache is not None or not isinstance(self.plan(), plans.Listing):
+        known = self._result_cache is not None or self.query.high_mark is not None
+        if known or not isinstance(self.plan(), plans.Listing):
             return len(self)
         raise MissingIndexError(f"{self.model.__name__}: no index knows how many rows a list has.")
 
@@ -177,9 +175,15 @@ class DynamoQuerySet(_QuerySet):
         return self._chain()  # type: ignore[attr-defined,no-any-return]  # the stubs leave it out
 
     def select_related(self, *fields: Any) -> "DynamoQuerySet":
-        """Fetch the rows that these foreign keys name along with the others, one BatchGetItem for each."""
+        """Fetch the rows that foreign keys name along with the others, one BatchGetItem for each; all keys unless said."""
+        foreign = [field.name for field in self.model._meta.concrete_fields if field.is_relation]
+        wanted: list[str] = [] if fields == (None,) else list(fields) or foreign
+        if unknown := set(wanted) - set(foreign):
+            raise FieldError(
+                f"{self.model.__name__} has no foreign keys of its own called {sorted(unknown)}."
+            )
         made: DynamoQuerySet = self._chain()  # type: ignore[attr-defined]  # the stubs leave it out
-        made.query.select_related = {name: {} for name in fields if name}
+        made.query.select_related = {name: {} for name in wanted}
         return made
 
     def _related(self, rows: list[Any]) -> list[Any]:
@@ -205,6 +209,12 @@ class DynamoQuerySet(_QuerySet):
     delete.queryset_only = True  # type: ignore[attr-defined]  # Django's mark, kept off managers
 
 
+def check_database(model: type[models.Model], alias: str | None) -> None:
+    """Raise ``NotSupportedError`` where somebody names another database than the router: there is one DynamoDB."""
+    if alias not in {None, router.db_for_read(model), router.db_for_write(model)}:
+        raise NotSupportedError(f"{model.__name__}: rows are in DynamoDB, and in no database {alias!r}.")
+
+
 def _refuse(what: str) -> NoReturn:
     raise NotSupportedError(f"{what}: DynamoDB has no such thing, and there is no SQL here.")
 
@@ -220,8 +230,8 @@ def _refused(name: str) -> Callable[..., NoReturn]:
 # All that would end in SQL. `create`, `get_or_create` and the rest go through save() or these.
 for _name in (
     *("aggregate", "annotate", "alias", "bulk_create", "bulk_update", "update", "raw", "extra"),
-    *("dates", "datetimes", "union", "intersection", "difference", "explain", "select_for_update"),
-    *("_raw_delete", "_update", "_insert", "in_bulk", "earliest", "latest"),
+    *("values", "values_list", "dates", "datetimes", "union", "intersection", "difference", "explain"),
+    *("select_for_update", "in_bulk", "earliest", "latest", "aiterator", "_raw_delete", "_update", "_insert"),
 ):
     setattr(DynamoQuerySet, _name, _refused(_name))
 

@@ -13,7 +13,7 @@ from pynamodb.transactions import TransactWrite
 
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError
 from bookstore.dynamodb.admin.paths import Path, paths_of
-from bookstore.dynamodb.admin.querysets import ROWS_A_READ, DynamoQuerySet
+from bookstore.dynamodb.admin.querysets import ROWS_A_READ, DynamoQuerySet, check_database
 from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import Beside, Table, nothing_beside, transaction
@@ -170,7 +170,11 @@ class Source:
         ``changed`` are the new values by field. Raises as ``create`` does.
         """
         actions, released, claimed = [], {}, {}
-        before: Any = self.get_many([row.pk])[0] if self.unique and set(self.unique) & set(changed) else None
+        before = None
+        if set(self.unique) & set(changed):
+            before = next(iter(self.get_many([row.pk])), None)
+            if before is None:
+                raise ChangedMeanwhileError
         for name, value in changed.items():
             attribute = getattr(self.item, name)
             stored = self.as_stored(name, value)
@@ -338,19 +342,26 @@ class FacadeModel(models.Model):
         *,
         force_insert: Any = False,
         force_update: bool = False,
-        using: str | None = None,  # noqa: ARG002 - there is one DynamoDB
+        using: str | None = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
-        if force_insert or (self._state.adding and not force_update):
+        check_database(type(self), using)
+        named = set(self.known_fields())
+        if update_fields is not None:
+            fields: Iterable[Any] = map(self._meta.get_field, update_fields)
+            named = {field.attname for field in fields}
+            if not named:
+                return
+        if force_insert or (self._state.adding and not force_update and update_fields is None):
             self.source.create(self)
         else:
             keys = {self._meta.pk.attname, self.source.hash_key, self.source.range_key, self.source.version}
-            named = set(update_fields) if update_fields is not None else set(self.known_fields())
             changed = {name: getattr(self, name) for name in self.known_fields() if name in named - keys}
             self.source.update(self, changed=changed, version=self.version_seen())
         self.stored()
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:  # noqa: ARG002, D102, FBT001, FBT002 - Django's
+        check_database(type(self), using)
         self.source.delete(self)
         return 1, {self._meta.label: 1}
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import NotSupportedError
 from django.db.models import F
@@ -162,6 +163,68 @@ def test_what_a_queryset_cannot_do_honestly_it_refuses(volumes: Any) -> None:
     ):
         with pytest.raises(MissingIndexError):
             list(refused)
+
+
+def test_what_would_take_sql_raises_asked_asynchronously_too(volumes: Any, wire: Any) -> None:
+    objects = volumes.Volume.objects
+    fiction = objects.filter(listing="fiction")
+
+    async def all_of(rows: Any) -> list[Any]:
+        return [row async for row in rows]
+
+    async def answer(ask: Any) -> Any:
+        return await ask()
+
+    with wire.count() as calls:
+        for ask in (
+            lambda: all_of(objects.all()),
+            lambda: all_of(fiction.aiterator()),
+            lambda: objects.aget(name="Emma"),
+            lambda: objects.aupdate_or_create(pk="b-1"),
+            fiction.acount,
+            lambda: fiction.aupdate(stock=1),
+            lambda: fiction.ain_bulk(["b-1"]),
+            lambda: fiction.alatest("stock"),
+            lambda: fiction.abulk_create([volumes.Volume(pk="b-1")]),
+        ):
+            with pytest.raises(NotSupportedError):
+                async_to_sync(answer)(ask)
+    assert calls.total == 0
+    shelve(2)
+    assert [row.name for row in async_to_sync(all_of)(fiction)] == ["Title 00", "Title 01"]
+    assert async_to_sync(answer)(lambda: objects.aget(pk="fiction-01")).name == "Title 01"
+
+
+def test_a_row_is_saved_and_deleted_as_djangos_rows_are(volumes: Any) -> None:
+    shelve(1)
+    row = volumes.Volume.objects.get(pk="fiction-00")
+    row.name, row.stock = "Unsaved", 3
+    row.save(update_fields=["stock"])
+    row.refresh_from_db()
+    assert (row.name, row.stock, row.version) == ("Title 00", 3, 2)
+    with pytest.raises(ChangedMeanwhileError):
+        volumes.Volume(pk="gone", name="New", version=1).save(update_fields=["name"])
+    remark = volumes.Remark.objects.create(volume=row, reader_id="r-1", state="new", made_key="1")
+    remark.state, remark.volume_id = "old", "another"
+    remark.save(update_fields=["state"])
+    assert volumes.Remark.objects.get(pk="fiction-00~r-1").state == "old"
+    assert volumes.Volume.objects.filter(listing="fiction")[:1].count() == 1
+    row.delete()
+    row.isbn13 = "9780141439518"
+    with pytest.raises(ChangedMeanwhileError):
+        row.save()
+
+
+def test_rows_that_others_refer_to_are_read_together(clerk: Client, volumes: Any, wire: Any) -> None:
+    shelve(3)
+    for number in range(3):
+        volumes.Remark.objects.create(
+            volume_id=f"fiction-{number:02d}", reader_id="r", state="new", made_key=f"{number}"
+        )
+    with wire.count() as calls:
+        page = text(clerk.get("/admin/admin_on_dynamodb/remark/?state__exact=new"))
+    assert "Title 02" in page
+    assert wire.dynamodb.requests[-calls.dynamodb :] == ["Query", "BatchGetItem"]
 
 
 def test_a_scan_behind_a_page_of_the_admin_would_fail_any_of_these_tests(

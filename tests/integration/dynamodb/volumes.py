@@ -146,6 +146,7 @@ class VolumeAdmin(ToolsAdmin):
 
 class RemarkAdmin(FacadeAdmin):
     autocomplete_fields = ["volume"]
+    list_display = ["volume", "reader_id"]
 
 
 site = DynamoAdminSite()
