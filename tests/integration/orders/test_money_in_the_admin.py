@@ -23,6 +23,11 @@ def clerk(sign_in: Callable[..., Client]) -> Client:
 
 
 @pytest.fixture
+def other(sign_in: Callable[..., Client]) -> Client:
+    return sign_in(customer_id="s-2", email="other@example.com", groups=("orders", "staff"))
+
+
+@pytest.fixture
 def emma() -> Any:
     return factories.book("Emma", book_id="b-e", price="7.99", stock=10)
 
@@ -51,23 +56,23 @@ def sent(clerk: Client, order: Order) -> Order:
     return order
 
 
-def test_one_torn_copy_is_refunded_once_however_often_the_form_is_sent(
+def test_one_copy_is_refunded_and_stocked_once_however_often_the_form_is_sent(
     clerk: Client, paid: Order, emma: Any
 ) -> None:
     page = text(clerk.get(of(paid, "refund")))
     assert "of 3 copies at £7.99" in page
-    form = {**hidden(page), "copies_0": "1", "reason": "Torn."}
+    form = {**hidden(page), "copies_0": "1", "restock": "on", "reason": "Unread."}
     for _ in range(3):
         assert "£7.99 went back to the customer" in said(
             text(clerk.post(of(paid, "refund"), form, follow=True))
         )
     order = now(paid)
     assert (order.refunded, len(order.refunds), order.lines[0].kept) == (Decimal("7.99"), 1, 2)
-    assert stock(emma) == 7
+    assert stock(emma) == 8
     assert logged(paid) == [("clerk@example.com", "A refund was asked for.")]
     assert "1 × Emma" in text(clerk.get(of(paid).replace("/change/", "/history/")))
     page = text(clerk.get(of(paid)))
-    assert "Torn." in page
+    assert "Unread." in page
     assert "clerk@example.com" in page
 
 
@@ -163,17 +168,21 @@ def test_a_refund_that_the_provider_refuses_leaves_the_order_as_it_was_and_says_
 
 
 def test_money_that_the_provider_refuses_for_a_cancelled_order_may_go_another_way(
-    clerk: Client, owed: Order
+    clerk: Client, other: Client, owed: Order
 ) -> None:
     assert "Given back another way" not in text(clerk.get(of(owed)))
     page = text(use(clerk, owed, "cancel", reason="Sold out."))
     assert "takes nothing back. The money is still to be given back." in said(page)
     assert "Given back another way" in page
-    page = text(use(clerk, owed, "settle", reason="By bank transfer."))
-    assert "is settled" in said(page)
+    form = {**hidden(text(clerk.get(of(owed, "settle")))), "reason": "By bank transfer."}
+    use(other, owed, "note", text="Wait.", to_customer="no")
+    page = text(clerk.post(of(owed, "settle"), form, follow=True))
+    assert "This order was given a note by other@example.com on" in page
+    assert "is settled" in said(text(clerk.post(of(owed, "settle"), {**form, **hidden(page)}, follow=True)))
     assert (now(owed).state, now(owed).queue_name) == (Status.REFUNDED, None)
     assert logged(owed) == [
         ("clerk@example.com", "Cancelled; the order says why."),
+        ("other@example.com", "A note was written."),
         ("clerk@example.com", "The money was given back another way; the order says how."),
     ]
 
