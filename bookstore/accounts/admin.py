@@ -50,6 +50,7 @@ class Customer(FacadeModel):
         ],
     )
     may_sign_in = models.BooleanField(gettext_lazy("may sign in"), default=True, editable=False)
+    is_open_at_cognito = models.BooleanField(default=True, editable=False)
     made_at = models.DateTimeField(gettext_lazy("account made"), editable=False)
     first_seen_at = models.DateTimeField(gettext_lazy("first sign-in"), null=True, editable=False)
     groups = models.JSONField(gettext_lazy("groups"), default=list, editable=False)
@@ -120,8 +121,14 @@ class CustomerAdmin(ToolsAdmin):
     ]
     tools = (
         Tool("sign_out", gettext_lazy("Sign out everywhere"), "signout", _sign_out),
-        # Offered of a disabled account too: once more does what Cognito did not answer to.
-        Tool("disable", gettext_lazy("Disable"), "disable", _disable),
+        Tool(
+            "disable",
+            gettext_lazy("Disable"),
+            "disable",
+            _disable,
+            # Whatever the shop has marked: once more does what Cognito did not answer to.
+            offered=lambda customer: customer.is_open_at_cognito,
+        ),
         Tool(
             "enable",
             gettext_lazy("Enable again"),

@@ -88,6 +88,7 @@ class Person:
     name: str
     state: str  # Cognito's word: CONFIRMED, UNCONFIRMED, FORCE_CHANGE_PASSWORD ...
     may_sign_in: bool  # neither Cognito nor the shop has closed the account
+    is_open_at_cognito: bool  # which did not answer, perhaps, when the shop closed it
     made_at: datetime
     groups: tuple[str, ...] = ()  # only of a person who was asked for alone
     addresses: tuple[PostalAddress, ...] = ()  # the same
@@ -256,6 +257,7 @@ def _person(user: Any, attributes: Iterable[Any]) -> Person:
         name=said.get("name", ""),
         state=user.get("UserStatus", ""),
         may_sign_in=user.get("Enabled", True),
+        is_open_at_cognito=user.get("Enabled", True),
         made_at=user["UserCreateDate"],
     )
 

@@ -245,8 +245,11 @@ def test_while_cognito_is_away_there_is_a_sentence_and_what_was_begun_is_ended_l
     found_person = find_person(sub)
     assert found_person is not None
     assert not found_person.may_sign_in
+    page = text(support.get(f"{CUSTOMERS}{sub}/change/"))
+    assert re.findall(r"/do/(\w+)/", page) == ["sign_out", "disable", "enable"]  # once more, or back
     assert "The account is disabled." in act(support, "disable", sub)
     assert not is_enabled(pool, READER)
+    assert "/do/disable/" not in text(support.get(f"{CUSTOMERS}{sub}/change/"))
 
 
 def test_more_people_than_cognito_answers_at_once_are_said(
