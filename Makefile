@@ -79,7 +79,7 @@ bench: $(BOTH) ## Measure the shop; fail where a figure is missed (keeps benchma
 	@.venv/bin/python -m benchmarks
 
 bench-staff: $(BOTH) ## Measure the admin with 300,000 books and 200,000 orders (keeps benchmarks/staff.md; needs Java, Maven, redis-server)
-	@.venv/bin/python -m benchmarks.staff
+	@TEST_STORES=real .venv/bin/python -m benchmarks.staff
 
 # The environments. The local AWS has one of its own, because it pins its own botocore; so have the checkers of
 # the CloudFormation templates, a hundred packages that `make lint` alone needs.

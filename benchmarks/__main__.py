@@ -20,25 +20,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from tests import settings as ports
-
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-
-import django
-
-django.setup()
-
-from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
 from benchmarks import cold_start
 from benchmarks.report import Report
-from bookstore import aws
-from bookstore.devstack import stores
-from bookstore.dynamodb.tables import all_tables
+from benchmarks.stores import Stores, running_stores
+from bookstore.devstack.stores import free_port
 from cart import services as carts
 from catalog import search, selectors
 from catalog import services as catalogue
@@ -48,9 +37,8 @@ from leaderboard import selectors as leaderboard
 from orders import services as orders
 from orders.ids import draw_order_id
 from orders.payments.base import Payment, PaymentState
-from orders.search import ORDERS
 from tests.factories import ADDRESS
-from tests.wire import Proxy, Wire
+from tests.wire import Wire
 
 SAMPLE = 296  # books
 BOOKS = 20_000  # more
@@ -149,27 +137,21 @@ def generated_books(folder: Path) -> Path:
     return path
 
 
-def import_generated(report: Report) -> None:
+def import_generated(report: Report, running: Stores) -> None:
     """Import `BOOKS` books as a person does and note how long it takes and how much memory."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["import_books", str(generated_books(Path(folder))), "--mapping", "gutenberg"]
         started = time.perf_counter()
         importing = subprocess.Popen(
-            [sys.executable, "manage.py", *command], cwd=ROOT, stdout=subprocess.DEVNULL, env=_alone()
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            env=running.environment,
         )
         _, importing.returncode, used = os.wait4(importing.pid, 0)  # tells the memory of this child alone
     report.check(importing.returncode == 0, "The import refused a book.")
     report.add(f"import of {BOOKS:,} books", time.perf_counter() - started, "s", at_most=180)
     report.add("memory of that import", used.ru_maxrss / KILOBYTE, "MB", at_most=300)
-
-
-def _alone() -> dict[str, str]:
-    """Return the environment of a process that goes to DynamoDB directly, not through this one's proxy."""
-    return {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "bookstore.settings",
-        "AWS_ENDPOINT_URL_DYNAMODB": settings.AWS_ENDPOINT_URL,
-    }
 
 
 def compare(rows: list[Row], report: Report) -> None:
@@ -184,14 +166,14 @@ def compare(rows: list[Row], report: Report) -> None:
         report.check(len(set(calls)) == 1, f"{page}: {calls} store calls as the catalogue grows")
 
 
-def time_streams(report: Report) -> None:
+def time_streams(report: Report, running: Stores) -> None:
     """Note the longest ways from a paid order to the bestsellers, and from an edited book to search."""
     with tempfile.TemporaryDirectory() as folder:
         positions = ["--positions", str(Path(folder) / "positions.json")]
         pumping = subprocess.Popen(
             [sys.executable, "manage.py", "pump_streams", *positions],
             cwd=ROOT,
-            env=_alone(),
+            env=running.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -249,7 +231,7 @@ def time_starts(report: Report) -> None:
     """Note how long the shop takes to open for the first time, and again."""
     with tempfile.TemporaryDirectory() as folder:
         kept = {name: os.environ[name] for name in ("HOME", "PATH", "LANG") if name in os.environ}
-        environment = {**kept, "DEVSTACK_FOLDER": f"{folder}/shop", "PORT": str(stores.free_port())}
+        environment = {**kept, "DEVSTACK_FOLDER": f"{folder}/shop", "PORT": str(free_port())}
         for which, at_most in (("first", 120), ("second", 10)):
             started = time.perf_counter()
             shop = subprocess.Popen(
@@ -271,7 +253,7 @@ def time_starts(report: Report) -> None:
                     pass
 
 
-def time_cold_start(report: Report, *, redis_port: int) -> None:
+def time_cold_start(report: Report, running: Stores) -> None:
     """Note how long a new web function takes until its first page, and what it takes once warm."""
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -279,9 +261,7 @@ def time_cold_start(report: Report, *, redis_port: int) -> None:
         except DeploymentError as error:
             report.check(False, f"No cold start was measured: {error}")
             return
-        # To the stores themselves, as this process's proxies take their time.
-        environment = {**_alone(), "REDIS_URL": f"redis://{stores.LOOPBACK}:{redis_port}/0"}
-        start = cold_start.measure(built.path, environment=environment)
+        start = cold_start.measure(built.path, environment=running.environment)
     print(start.row())
     name = "cold start of the web function"
     report.add(name, start.total_ms, "ms", at_most=cold_start.MOST_MILLISECONDS)
@@ -330,42 +310,16 @@ def main() -> int:
     """Start the stores, measure with the sample, import, measure again, and report."""
     report, load = Report(), os.getloadavg()[0]
     logging.disable(logging.INFO)  # a line for each of hundreds of pages
-    search_port, redis_port = stores.free_port(), stores.free_port()
-    running: list[Any] = []
-    try:
-        running += [
-            stores.start_aws(port=ports.AWS_PORT),
-            stores.start_search(port=search_port),
-            stores.start_redis(port=redis_port),
-        ]
-        wire = Wire(
-            Proxy(ports.DYNAMODB_PORT, ports.AWS_PORT),
-            Proxy(ports.SEARCH_PORT, search_port),
-            Proxy(ports.REDIS_PORT, redis_port),
-        )
-        for proxy in (wire.dynamodb, wire.opensearch, wire.redis):
-            proxy.start()
-        for table in all_tables():
-            table.create_table()
-        aws.s3().create_bucket(
-            Bucket=settings.COVERS_BUCKET,
-            CreateBucketConfiguration={"LocationConstraint": settings.AWS_REGION},  # type: ignore[typeddict-item]  # one of the stubs' regions
-        )
-        aws.sqs().create_queue(QueueName=settings.DEAD_LETTER_QUEUE_URL.rpartition("/")[2])
-        search.BOOKS.create()
-        ORDERS.create()
+    with running_stores() as running:
         call_command("load_sample", verbosity=0)
         call_command("rebuild_search", verbosity=0)
-        time_streams(report)
-        time_cold_start(report, redis_port=redis_port)
-        rows = pages(SAMPLE, "classic-fiction", "bk-1001", "winter", wire)
-        import_generated(report)
+        time_streams(report, running)
+        time_cold_start(report, running)
+        rows = pages(SAMPLE, "classic-fiction", "bk-1001", "winter", running.wire)
+        import_generated(report, running)
         call_command("rebuild_search", verbosity=0)
-        rows += pages(SAMPLE + BOOKS, "shelf-3", "bk-1001", "winter", wire)
+        rows += pages(SAMPLE + BOOKS, "shelf-3", "bk-1001", "winter", running.wire)
         compare(rows, report)
-    finally:
-        for store in running:
-            store.stop()
     time_starts(report)
     time_unit_tests(report)
 

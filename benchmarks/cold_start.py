@@ -18,7 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import settings as ports
+from django.core.management import call_command
+
+from benchmarks.stores import running_stores
+from infra import package
 
 ROUNDS = 9
 MOST_MILLISECONDS, MOST_WARM_MILLISECONDS, MOST_MEGABYTES = 550, 10, 160
@@ -97,7 +100,7 @@ class ColdStart:
 
 
 def measure(
-    package: Path, *, environment: Mapping[str, str] = os.environ, page: str = "/", rounds: int = ROUNDS
+    built: Path, *, environment: Mapping[str, str], page: str = "/", rounds: int = ROUNDS
 ) -> ColdStart:
     """Start a package's web function so many times; the stores that ``environment`` names have to run."""
     known = {
@@ -112,7 +115,7 @@ def measure(
         "LOG_LEVEL": "ERROR",
     }
     with tempfile.TemporaryDirectory() as folder:
-        with zipfile.ZipFile(package) as archive:  # its bytecode asks for no dates
+        with zipfile.ZipFile(built) as archive:  # its bytecode asks for no dates
             archive.extractall(folder)
         runs = [
             _run(SCRIPT, folder, page, known) | _run(YARDSTICK, folder, page, known)
@@ -140,40 +143,10 @@ def _run(script: str, folder: str, page: str, environment: Mapping[str, str]) ->
 
 def main() -> None:
     """Start stores with the sample in them, build a package where none is given, measure, print."""
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-    import django  # noqa: PLC0415 - the settings are chosen above
-
-    django.setup()
-    from django.conf import settings  # noqa: PLC0415 - the same
-    from django.core.management import call_command  # noqa: PLC0415
-
-    from bookstore import aws  # noqa: PLC0415
-    from bookstore.devstack import stores  # noqa: PLC0415
-    from bookstore.dynamodb.tables import all_tables  # noqa: PLC0415
-    from catalog import search  # noqa: PLC0415
-    from infra import package  # noqa: PLC0415
-
-    running = [
-        stores.start_aws(port=ports.AWS_PORT),
-        stores.start_search(port=ports.SEARCH_PORT),
-        stores.start_redis(port=ports.REDIS_PORT),
-    ]
-    os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = settings.AWS_ENDPOINT_URL
-    try:
-        for table in all_tables():
-            table.create_table()
-        aws.s3().create_bucket(
-            Bucket=settings.COVERS_BUCKET,
-            CreateBucketConfiguration={"LocationConstraint": settings.AWS_REGION},  # type: ignore[typeddict-item]
-        )
-        search.BOOKS.create()
+    with running_stores() as running, tempfile.TemporaryDirectory() as folder:
         call_command("load_sample", verbosity=0, stdout=io.StringIO(), stderr=io.StringIO())
-        with tempfile.TemporaryDirectory() as folder:
-            given = Path(sys.argv[1]) if sys.argv[1:] else None
-            print(measure(given or package.build(stage="dev", folder=Path(folder)).path).row())
-    finally:
-        for store in running:
-            store.stop()
+        given = Path(sys.argv[1]) if sys.argv[1:] else package.build(stage="dev", folder=Path(folder)).path
+        print(measure(given, environment=running.environment).row())
 
 
 if __name__ == "__main__":

@@ -24,29 +24,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-os.environ["TEST_STORES"] = "real"
-
-from tests import settings as ports
-
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-
-import django
-
-django.setup()
-
 from botocore.config import Config
 from django.conf import settings
 from django.test import Client
 from django.utils.timezone import localtime
 
 from benchmarks.report import Report
+from benchmarks.stores import running_stores
 from bookstore import aws
 from bookstore.accounts.services import session_for
-from bookstore.devstack import stores
+from bookstore.devstack.stores import LOOPBACK
 from bookstore.dynamodb.attributes import instant_text
-from bookstore.dynamodb.tables import all_tables
 from cart import services as carts
-from catalog import categories, keys, search
+from catalog import categories, keys
 from catalog import services as catalogue
 from catalog.drafts import check_facts
 from catalog.models import Book
@@ -55,11 +45,11 @@ from orders.ids import draw_order_id, number_of
 from orders.models import Order
 from orders.payments.base import Payment, PaymentState
 from orders.queues import queue_key
-from orders.search import ORDERS
 from orders.states import Status
+from tests import settings as ports
 from tests.engines import stores as engines
 from tests.factories import ADDRESS
-from tests.wire import Proxy, Wire
+from tests.wire import Wire
 
 BOOKS, SOLD = 300_000, 200_000
 CATEGORIES = 40
@@ -183,7 +173,7 @@ def store(table: str, items: Iterator[Item]) -> float:
     """
     client = aws.session().client(
         "dynamodb",
-        endpoint_url=f"http://{stores.LOOPBACK}:{ports.DYNAMODB_STORE_PORT}",
+        endpoint_url=f"http://{LOOPBACK}:{ports.DYNAMODB_STORE_PORT}",
         config=Config(read_timeout=60, max_pool_connections=WRITERS),
     )
     client.update_table(TableName=table, StreamSpecification={"StreamEnabled": False})
@@ -312,42 +302,20 @@ def main() -> int:
     """Fill the stores, measure every list, and report."""
     report, load, now = Report(), os.getloadavg()[0], datetime.now(UTC)
     logging.disable(logging.WARNING)
+    if not ports.REAL_ENGINES:
+        raise SystemExit("This wants TEST_STORES=real, as `make bench-staff` has it.")
     if lacks := engines.missing():
         raise SystemExit(f"This needs {' and '.join(lacks)}.")
     engines.install()
-    search_port, redis_port = stores.free_port(), stores.free_port()
-    running: list[Any] = []
-    try:
-        running += [
-            dynamodb := engines.start_dynamodb(
-                port=ports.DYNAMODB_STORE_PORT, java_options=engines.LONG_LIVED
-            ),
-            stores.start_aws(port=ports.AWS_PORT),
-            stores.start_search(port=search_port),
-            stores.start_redis(port=redis_port),
-        ]
-        wire = Wire(
-            Proxy(ports.DYNAMODB_PORT, ports.DYNAMODB_STORE_PORT),
-            Proxy(ports.SEARCH_PORT, search_port),
-            Proxy(ports.REDIS_PORT, redis_port),
-        )
-        for proxy in (wire.dynamodb, wire.opensearch, wire.redis):
-            proxy.start()
-        for table in all_tables():
-            table.create_table()
-        search.BOOKS.create()
-        ORDERS.create()
+    with running_stores() as running:
         for number in range(CATEGORIES):
             categories.save_category(slug=f"shelf-{number}", name=f"Shelf {number}")
         took = store(Book.Meta.table_name, books(now)) + store(Order.Meta.table_name, sold(now))
         print(f"{BOOKS:,} books and {SOLD:,} orders were written in {took:.0f} s.", flush=True)
-        clerk = Clerk(wire)
+        clerk = Clerk(running.wire)
         rows = list(lists(clerk))
         front = clerk.measure("front page", settings.ADMIN_PATH)
-        memory = megabytes_of(dynamodb.process.pid)
-    finally:
-        for each in running:
-            each.stop()
+        memory = megabytes_of(running.dynamodb.process.pid)
     most = max(rows, key=lambda row: row.requests)
     slowest = max(rows, key=lambda row: row.milliseconds)
     report.add(f"requests of a list ({most.page})", most.requests, "requests", at_most=MOST_REQUESTS)
