@@ -58,6 +58,8 @@ class DynamoAdminSite(admin.AdminSite):
         """Return Django's addresses, and one for the CSV of each panel of the front page."""
         return [
             path("figures/<slug:name>.csv", self.admin_view(self.figures), name="figures"),
+            # Before Django's, which looks in an SQL table for the row's page: forms here link to it themselves.
+            path("r/<path:content_type_id>/<path:object_id>/", self.admin_view(self.row_page)),
             *super().get_urls(),
         ]
 
@@ -75,6 +77,10 @@ class DynamoAdminSite(admin.AdminSite):
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{name}-{timezone.localdate()}.csv"'},
         )
+
+    def row_page(self, _request: HttpRequest, **_key: str) -> Any:
+        """Answer that there is no such page."""
+        raise Http404
 
     def get_log_entries(self, request: HttpRequest) -> Any:  # noqa: ARG002 - Django's signature
         """Return what the front page's panel reads."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.db import NotSupportedError
 from django.db.models import F
 from django.test import Client
@@ -579,6 +580,13 @@ def test_who_may_only_look_gets_a_403_by_address_too(clerk: Client, volumes: Any
     assert reader.get("/admin/", follow=True).status_code == 403
     stranger = Client().get("/admin/login/", {"next": "/admin/"}).headers["Location"]
     assert stranger == f"{settings.LOGIN_URL}?next=%2Fadmin%2F"
+
+
+def test_djangos_detour_to_a_row_by_its_content_type_leads_nowhere(owner: Client, volumes: Any) -> None:
+    shelve(1)
+    (number,) = {each.pk for each in ContentType.objects.get_for_models(volumes.Volume).values()}
+    assert owner.get(f"/admin/r/{number}/fiction-00/").status_code == 404
+    assert owner.get("/admin/r/x/y/").status_code == 404
 
 
 def carried(page: str) -> dict[str, str]:
