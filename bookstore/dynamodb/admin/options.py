@@ -217,14 +217,18 @@ class FacadeAdmin(_ModelAdmin):
         opts = self.opts
         return HttpResponseRedirect(reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
 
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:  # noqa: FBT001 - Django's signature
+        """Return the row as the form says it, and remember what that is: ``save_model`` may say more."""
+        row = super().save_form(request, form, change)
+        form.said = {name: getattr(row, name) for name in row.known_fields()}
+        return row
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
-        """Wait: the row's embedded lists belong into the same write."""
+        """Wait: the row's embedded lists belong into the same write. What an override sets is stored with them."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         """Write the row, with its embedded lists and the log's entry, in one transaction."""
         row = form.instance
-        if row.pk in (None, ""):
-            row.pk = row.source.key_of(row)
         changed = {
             row._meta.get_field(name).attname: getattr(row, row._meta.get_field(name).attname)
             for name in form.changed_data
@@ -233,6 +237,11 @@ class FacadeAdmin(_ModelAdmin):
             (_label(form, name), form.initial.get(name), form.cleaned_data[name], name)
             for name in form.changed_data
         ]
+        for name, said in form.said.items():
+            if (value := getattr(row, name)) != said:
+                changed[name] = value
+                title = str(capfirst(row._meta.get_field(name).verbose_name))
+                changes.append((title, said, value, name))
         for formset in formsets:
             formset.save(commit=False)  # finds out what is new, changed and gone
             if formset.has_changed():
@@ -240,6 +249,8 @@ class FacadeAdmin(_ModelAdmin):
                 changed[formset.attribute] = after
                 title = str(capfirst(formset.model._meta.verbose_name_plural))
                 changes.append((title, before, after, formset.attribute))
+        if row.pk in (None, ""):
+            row.pk = row.source.key_of(row)
         item = self.log_entry(request, row, CHANGED if change else ADDED, changes)
         beside = partial(audit.record, item=item)
         if not change:

@@ -410,6 +410,26 @@ def test_a_change_between_reading_and_writing_is_shown_too(
     assert VolumeItem.get("fiction-00").name == "Title 00"
 
 
+def test_what_save_model_sets_is_stored_and_logged_with_the_form(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stamped(_self: Any, _request: Any, obj: Any, _form: Any, _change: bool) -> None:
+        obj.listing = "plays"
+
+    monkeypatch.setattr(volumes.VolumeAdmin, "save_model", stamped)
+    shelve(1)
+    address = f"{VOLUMES}fiction-00/change/"
+    form = sent(text(owner.get(address)))
+    assert owner.post(address, {**form, "price": "9.50"}).status_code == 302
+    row = VolumeItem.get("fiction-00")
+    assert (row.listing, str(row.price), row.name) == ("plays", "9.50", "Title 00")
+    history = text(owner.get(f"{VOLUMES}fiction-00/history/"))
+    assert "Price changed from “7.99” to “9.50”. Listing changed from “fiction” to “plays”." in history
+    form = sent(text(owner.get(address)))
+    assert owner.post(address, form).status_code == 302
+    assert int(VolumeItem.get("fiction-00").version) == 2, "it says so already: nothing is written"
+
+
 def test_a_change_without_its_trace_does_not_happen(owner: Client, volumes: Any) -> None:
     shelve(1)
     address = f"{VOLUMES}fiction-00/change/"

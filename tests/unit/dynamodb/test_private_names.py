@@ -86,7 +86,13 @@ def test_a_query_keeps_what_was_asked_under_the_same_names() -> None:
 
 def test_a_forms_write_is_followed_by_its_log_and_preceded_by_nothing() -> None:
     view = inspect.getsource(ModelAdmin._changeform_view)
-    steps = ["self.save_model(", "self.save_related(", "self.log_addition(", "self.log_change("]
+    steps = [
+        "self.save_form(",
+        "self.save_model(",
+        "self.save_related(",
+        "self.log_addition(",
+        "self.log_change(",
+    ]
     places = [view.index(step) for step in steps]
     assert places == sorted(places)
 
