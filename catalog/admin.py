@@ -31,7 +31,7 @@ from catalog.staff import covers, history, preview, prices, stock
 from catalog.staff.authors import AuthorAdmin as AuthorAdmin  # noqa: PLC0414 - registered by being imported
 from catalog.staff.categories import CategoryAdmin as CategoryAdmin  # noqa: PLC0414 - the same
 from catalog.staff.covers import CoverPages
-from catalog.staff.fields import PEOPLE, SAID, people_of, said
+from catalog.staff.fields import PEOPLE, SAID, IsbnField, people_of, said
 from catalog.staff.refusals import in_the_admins_words
 from catalog.staff.reviews import ReviewAdmin as ReviewAdmin  # noqa: PLC0414 - the same
 from catalog.staff.spreadsheets import SpreadsheetPages
@@ -393,6 +393,8 @@ class BookAdmin(CoverPages, SpreadsheetPages, ToolsAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer the categories that there are."""
+        if db_field.name == "isbn13":
+            kwargs["form_class"] = IsbnField
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None and db_field.name == "category":
             names = [(each.slug, each.name) for each in selectors.categories()]

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
+
 from catalog.drafts import FACTS, PEOPLE, BookFacts
+from catalog.isbn import BadIsbnError, read_isbn
 
 SAID = (
     *("name", *PEOPLE, "category", "price", "description", "isbn13", "language", "publisher"),
@@ -47,4 +50,16 @@ def said(values: Mapping[str, Any]) -> Any:
     }
 
 
-__all__ = ["PEOPLE", "SAID", "logged_changes", "people_of", "said"]
+class IsbnField(forms.CharField):
+    """An ISBN as people write it, which is the same with hyphens and without."""
+
+    def to_python(self, value: Any) -> str | None:
+        """Return its 13 digits; what is no ISBN as it was written: the service says so, in its words."""
+        written = super().to_python(value)
+        try:
+            return read_isbn(written) if written else written
+        except BadIsbnError:
+            return written
+
+
+__all__ = ["PEOPLE", "SAID", "IsbnField", "logged_changes", "people_of", "said"]

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
+from django.forms.models import model_to_dict
+from django.utils.text import normalize_newlines
 from django.utils.translation import gettext as _
 
 from bookstore.dynamodb.admin.audit import written
@@ -25,7 +27,8 @@ class FacadeForm(_ModelForm):
     Each field carries the value that the reader saw (``show_hidden_initial``), so that
     ``changed_data`` is what this person changed. Where the row has another version by now, the
     form is not saved: fields that only the other changed take the stored value, those that both
-    changed show it, and saving again is an informed decision.
+    changed show it, and saving again is an informed decision. A form that is sent twice finds its
+    own changes stored: nothing is left to do.
     """
 
     refused: Mapping[str, str] = {}  # what the application said no to, the time before
@@ -39,7 +42,7 @@ class FacadeForm(_ModelForm):
             )
         if version is not None:
             self.fields[SEEN] = forms.IntegerField(
-                widget=forms.HiddenInput, initial=version, required=False, label=""
+                widget=forms.HiddenInput, initial=version, min_value=0, required=False, label=""
             )
 
     @property
@@ -69,10 +72,17 @@ class FacadeForm(_ModelForm):
         if not self.instance._state.adding and (
             unknown or self.version_seen != stored or any(self._changed_by_others())
         ):
-            self._tell_of_changes()
+            others, disputed = self._take_what_is_stored()
+            if self.changed_data or unknown:
+                self._tell_of_changes(others, disputed)
         for name, problem in self.refused.items():
             self.add_error(name if name in self.fields else NON_FIELD_ERRORS, problem)
         return cleaned
+
+    def says(self, row: Any) -> bool:
+        """Tell whether a row is what was sent for a new one: it was made by the same form."""
+        stored = model_to_dict(row, [name for name in self.fields if name != row._meta.pk.name])
+        return not any(_differs(self.fields[name], value, self[name].data) for name, value in stored.items())
 
     def _version_stored(self) -> int | None:
         row = self.instance
@@ -90,24 +100,34 @@ class FacadeForm(_ModelForm):
                 continue
             stored = self.initial.get(name, field.initial)
             hidden: Any = field.hidden_widget()
-            if field.has_changed(stored, hidden.value_from_datadict(self.data, self.files, key)):
+            if _differs(field, stored, hidden.value_from_datadict(self.data, self.files, key)):
                 yield name, stored
 
-    def _tell_of_changes(self) -> None:
-        changed = list(self._changed_by_others())
+    def _take_what_is_stored(self) -> tuple[list[str], dict[str, Any]]:
+        """Rest the form on the row as it is; return what others changed, and of that what this person did too."""
+        others, disputed = [], {}
         data: Any = self.data.copy()  # type: ignore[attr-defined]  # a QueryDict
-        for name, stored in changed:
-            if name in self.changed_data and self.fields[name].has_changed(stored, self[name].data):
-                self.add_error(
-                    name,
-                    _("Someone else changed this meanwhile to “%(value)s”.") % {"value": written(stored)},
-                )
+        for name, stored in self._changed_by_others():
+            others.append(name)
+            field = self.fields[name]
+            if name in self.changed_data and _differs(field, stored, self[name].data):
+                disputed[name] = stored
             else:
-                data[self.add_prefix(name)] = _as_sent(self.fields[name], stored)
-            data[self[name].html_initial_name] = _as_sent(self.fields[name], stored)
+                data[self.add_prefix(name)] = _as_sent(field, stored)
+                self.cleaned_data.pop(name, None)  # the row keeps what it has
+            data[self[name].html_initial_name] = _as_sent(field, stored)
         if SEEN in self.fields:
             data[self.add_prefix(SEEN)] = str(self._version_stored())
-        told = ", ".join(str(self[name].label) for name, _stored in changed)
+            self.cleaned_data[SEEN] = self._version_stored()
+        self.data = data
+        return others, disputed
+
+    def _tell_of_changes(self, others: list[str], disputed: Mapping[str, Any]) -> None:
+        for name, stored in disputed.items():
+            self.add_error(
+                name, _("Someone else changed this meanwhile to “%(value)s”.") % {"value": written(stored)}
+            )
+        told = ", ".join(str(self[name].label) for name in others)
         sentence = _("Someone else saved this meanwhile, and nothing of yours was stored yet.")
         if told:
             sentence += " " + _("They changed: %(fields)s.") % {"fields": told}
@@ -115,7 +135,15 @@ class FacadeForm(_ModelForm):
             NON_FIELD_ERRORS,
             f"{sentence} {_('The form shows it; save again if you still want your changes.')}",
         )
-        self.data = data
+
+
+def _differs(field: forms.Field, stored: Any, sent: Any) -> bool:
+    """Tell whether a browser sent something else than what is stored: it ends its lines with CR LF."""
+    return field.has_changed(_in_lines(stored), _in_lines(sent))
+
+
+def _in_lines(value: Any) -> Any:
+    return normalize_newlines(value) if isinstance(value, str) else value
 
 
 def _as_sent(field: forms.Field, value: Any) -> Any:

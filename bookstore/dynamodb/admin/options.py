@@ -179,7 +179,8 @@ class FacadeAdmin(_ModelAdmin):
         """Show an embedded list as it is stored where somebody else saved meanwhile: its rows may be others."""
         kwargs: dict[str, Any] = super().get_formset_kwargs(request, obj, inline, prefix)
         outdated = obj.pk and not obj._state.adding and request.POST.get(SEEN) != str(obj.version_seen())
-        if "data" in kwargs and obj.source.version and outdated:
+        editable = inline.has_change_permission(request, obj)
+        if "data" in kwargs and obj.source.version and outdated and editable:
             for name in ("data", "files", "save_as_new"):
                 kwargs.pop(name, None)
             sentence = _("The list of %(name)s shows what is stored now; make your changes to it again.")
@@ -205,12 +206,22 @@ class FacadeAdmin(_ModelAdmin):
         except ChangedMeanwhileError:
             # It was saved between our reading and our writing: read anew, the form sees it by itself.
             if object_id is None:
+                if row := self._made_before(request):
+                    return self.response_add(request, row)
                 request._refused = {"": _("There is such a row already.")}  # type: ignore[attr-defined]
         except RefusedError as error:
             request._refused = error.problems  # type: ignore[attr-defined]
         except AwayError as error:
             return self._to_the_list(request, error)
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _made_before(self, request: HttpRequest) -> Any:
+        """Return the row that the form for a new one has made already, when it was sent twice; else None."""
+        form: Any = self.get_form(request)(request.POST, request.FILES)
+        if not form.is_valid():
+            return None
+        row = self.get_object(request, _keyed(form.instance).pk)
+        return row if row is not None and form.says(row) else None
 
     def _to_the_list(self, request: HttpRequest, error: AwayError) -> HttpResponse:
         messages.error(request, str(error))
@@ -249,8 +260,7 @@ class FacadeAdmin(_ModelAdmin):
                 changed[formset.attribute] = after
                 title = str(capfirst(formset.model._meta.verbose_name_plural))
                 changes.append((title, before, after, formset.attribute))
-        if row.pk in (None, ""):
-            row.pk = row.source.key_of(row)
+        _keyed(row)
         item = self.log_entry(request, row, CHANGED if change else ADDED, changes)
         beside = partial(audit.record, item=item)
         if not change:
@@ -475,6 +485,13 @@ class _Chosen(DynamoQuerySet):
     def filter(self, *_args: Any, **_kwargs: Any) -> Any:
         """Return the same: Django filters by the ticked keys once more."""
         return self._clone()
+
+
+def _keyed(row: Any) -> Any:
+    """Return the row; a new one that was given no key gets its source's."""
+    if row.pk in (None, ""):
+        row.pk = row.source.key_of(row)
+    return row
 
 
 def _has_time(request: HttpRequest) -> bool:

@@ -390,6 +390,46 @@ def test_the_second_of_two_editors_is_told_what_the_first_did(owner: Client, vol
     assert "Someone else changed this meanwhile to “9.50”" in page
 
 
+def test_a_form_that_is_sent_twice_is_saved_once_whoever_comes_between(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volumes.VolumeAdmin, "inlines", [])
+    shelve(1)
+    address = f"{VOLUMES}fiction-00/change/"
+    form = sent(text(owner.get(address)))
+    mine, theirs = {**form, "name": "Renamed"}, {**form, "_seen": "2", "price": "9.50"}
+    assert owner.post(address, mine).status_code == 302
+    assert owner.post(address, {**theirs, "name": "Renamed", "initial-name": "Renamed"}).status_code == 302
+    assert owner.post(address, mine).status_code == 302
+    row = VolumeItem.get("fiction-00")
+    assert (row.name, str(row.price), int(row.version)) == ("Renamed", "9.50", 3)
+    assert len(list(LogItem.query(f"{volumes.APP}.volume#fiction-00"))) == 2
+    page = text(owner.post(address, {**mine, "name": "Renamed again"}))
+    assert "Someone else changed this meanwhile to “Renamed”" in page
+
+
+def test_two_forms_sent_at_once_from_one_click_are_one_change(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volumes.VolumeAdmin, "inlines", [])
+    shelve(1)
+    address = f"{VOLUMES}fiction-00/change/"
+    mine = {**sent(text(owner.get(address))), "name": "Renamed"}
+    update, raced = volumes.Volume.source.update, []
+
+    def overtaken(row: Any, **kwargs: Any) -> None:
+        if not raced:
+            raced.append(row)
+            VolumeItem("fiction-00").update(
+                actions=[VolumeItem.version.set(2), VolumeItem.name.set("Renamed")]
+            )
+        update(row, **kwargs)
+
+    monkeypatch.setattr(volumes.Volume.source, "update", overtaken)
+    assert owner.post(address, mine).status_code == 302
+    assert int(VolumeItem.get("fiction-00").version) == 2
+
+
 def test_a_change_between_reading_and_writing_is_shown_too(
     owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

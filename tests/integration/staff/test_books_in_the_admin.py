@@ -211,12 +211,31 @@ def test_an_added_book_is_on_sale_and_a_bad_one_is_refused_with_sentences(owner:
 def test_the_same_form_sent_twice_makes_one_book(owner: Client) -> None:
     factories.category()
     form = fields(text(owner.get(f"{BOOKS}add/")))
-    form |= {"name": "Persuasion", "category": "fiction", "price": "7.99"}
-    assert owner.post(f"{BOOKS}add/", form).status_code == 302
-    assert "There is such a row already." in text(owner.post(f"{BOOKS}add/", form))
+    form |= {"name": "Persuasion", "category": "fiction", "price": "7.99", "isbn13": "978-0-14-143968-6"}
+    form |= {"authors": "Jane Austen\r\nA. N. Other\r\n"}
+    for _twice in range(2):
+        assert "was added successfully" in text(owner.post(f"{BOOKS}add/", form, follow=True))
     assert titles(text(owner.get(BOOKS))) == ["Persuasion"]
+    assert "There is such a row already." in text(owner.post(f"{BOOKS}add/", {**form, "name": "Emma"}))
     for hostile in ("../x", "a b", "x" * 300, "\x00"):
         assert owner.post(f"{BOOKS}add/", {**form, "_key": hostile}).status_code == 200
+
+
+def test_a_browser_ends_its_lines_otherwise_and_changes_nothing_thereby(owner: Client) -> None:
+    factories.category()
+    factories.book("Persuasion", book_id="b-p")
+    address = f"{BOOKS}b-p/change/"
+    for said in (
+        {"authors": "Jane Austen\nA. N. Other"},
+        {"description": "Of Bath.\n\nAnd Lyme."},
+        {"price": "9.50"},
+    ):
+        form = {**fields(text(owner.get(address))), **said}
+        sent = {name: value.replace("\n", "\r\n") for name, value in form.items()}
+        for _twice in range(2):
+            assert owner.post(address, sent).status_code == 302
+    book = get_book("b-p")
+    assert (book.author, str(book.price), int(book.version)) == ("Jane Austen, A. N. Other", "9.50", 4)
 
 
 def test_two_clerks_on_one_book_the_second_is_told_what_the_first_did(owner: Client) -> None:

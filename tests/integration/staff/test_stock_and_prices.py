@@ -84,8 +84,9 @@ def test_copies_are_received_adjusted_and_shelved_each_once(owner: Client, wire:
     assert calls.dynamodb <= 2 * (1 + 4)
     page = text(owner.get(STOCK))
     with wire.count() as calls:
-        assert send(owner, "shelve", page, location="B 12").status_code == 302
-    assert calls.dynamodb <= 1 + 4
+        for _twice in range(2):
+            assert send(owner, "shelve", page, location="B 12").status_code == 302
+    assert calls.dynamodb <= 2 * (1 + 4)
     assert (int(stored().stock), stored().location) == (9, "B 12")
     page = text(owner.get(STOCK))
     assert "shelf B 12" in page
