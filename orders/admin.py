@@ -1,6 +1,6 @@
 """Orders in the admin for staff. Every rule is the services'; here is only what staff see and ask for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
 from typing import Any
@@ -238,11 +238,13 @@ class MonthFilter(admin.SimpleListFilter):
     parameter_name = "month"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002 - Django's signature
-        """Return the latest months."""
-        latest = reversed(_months(None, None)[-MONTHS_OFFERED:])
+        """Return the latest months, and the one chosen, of which there may be an old link."""
+        months = _months(None, None)
+        offered = {*months[-MONTHS_OFFERED:], request.GET.get(self.parameter_name)}
         return [
             (month, date_format(datetime.strptime(f"{month}-15", "%Y-%m-%d"), "F Y"))  # noqa: DTZ007 - a month's name
-            for month in latest
+            for month in reversed(months)
+            if month in offered
         ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:  # noqa: ARG002 - the same
@@ -527,7 +529,7 @@ class OrderAdmin(ToolsAdmin):
     @admin.action(permissions=["pack"], description=gettext_lazy("Print the picking list"))
     def picking_list(self, request: HttpRequest, queryset: Any) -> Any:
         """Show what to fetch from which shelf, for printing."""
-        orders = _to_print(queryset)
+        orders = _to_print(queryset, {Status.PLACED})
         return self._printed(
             request, "picking_list", queryset, orders=orders, picks=printing.picking_list(orders)
         )
@@ -535,7 +537,7 @@ class OrderAdmin(ToolsAdmin):
     @admin.action(permissions=["pack"], description=gettext_lazy("Print packing slips"))
     def packing_slips(self, request: HttpRequest, queryset: Any) -> Any:
         """Show a page for each parcel, for printing."""
-        orders = _to_print(queryset)
+        orders = _to_print(queryset, BOUGHT)
         slips = [(order, selectors.address_lines(order), printing.lines_to_pack(order)) for order in orders]
         return self._printed(request, "packing_slips", queryset, orders=orders, slips=slips)
 
@@ -543,7 +545,7 @@ class OrderAdmin(ToolsAdmin):
         self, request: HttpRequest, name: str, rows: Any, *, orders: Sequence[OrderItem], **context: Any
     ) -> TemplateResponse | None:
         if not orders:
-            messages.warning(request, _("Unpaid and cancelled orders are not printed."))
+            messages.warning(request, _("For these orders there is nothing to print."))
             return None
         context |= {
             "orders": orders,
@@ -554,7 +556,7 @@ class OrderAdmin(ToolsAdmin):
         return TemplateResponse(request, f"admin/orders/order/{name}.html", context)
 
 
-def _to_print(rows: Any) -> list[OrderItem]:
-    """Return the orders of a selection that are, or were, packed, oldest first."""
-    paid = [row.order for row in rows if row.state in BOUGHT]
-    return sorted(paid, key=lambda order: str(order.order_id))
+def _to_print(rows: Any, states: Collection[Status]) -> list[OrderItem]:
+    """Return the orders of a selection that stand so, oldest first."""
+    wanted = [row.order for row in rows if row.state in states]
+    return sorted(wanted, key=lambda order: str(order.order_id))

@@ -63,8 +63,8 @@ def ship_order(
     order = _move_on(Status.SHIPPED, seen=seen, carrier=code, tracking_number=number or None, **told)
     if (order.carrier, order.tracking_number or "") != (code, number):
         raise TooLateError(
-            _("This order has left already, with %(carrier)s %(number)s.")
-            % {"carrier": order.carrier_name, "number": order.tracking_number or ""}
+            _("This order has left already, with %(parcel)s.")
+            % {"parcel": " ".join(filter(None, (order.carrier_name, order.tracking_number)))}
         )
     return order
 

@@ -158,6 +158,7 @@ def return_order(
             step: Rewrite = Step(order, Status.RETURNED, by=by, reason=reason, owing=True, at=at, lines=after)
             take_step(step, restocks=restocks, beside=beside)
             return settle_now(order, at=at)
+        _check_room(order, field="lines")
         amount = min(_cost_of(order, copies), order.refundable)
         refund = _refund(order, refund_id, amount, copies=copies, by=by, reason=reason, at=at)
         refund.returned, refund.restock = True, restock
@@ -396,30 +397,29 @@ def _draft(
     """Return the refund that a clerk asks for; raise ``BadStepError`` where it cannot be."""
     if amount is None and not lines:
         raise BadStepError(_("Say how much, or which copies."), field="amount")
-    if len(order.refunds) >= MOST_REFUNDS:
-        raise BadStepError(_("This order has as many refunds as it can hold."), field="amount")
+    _check_room(order, field="amount")
     copies = dict(lines or {})
     if restock and not copies:
         raise BadStepError(_("Say which copies go back into stock."), field="restock")
     if copies:
         check_copies(order, copies, spoken_for=_spoken_for(order))
     try:
-        sum_ = to_cents(_cost_of(order, copies) if amount is None else amount)
+        asked = to_cents(_cost_of(order, copies) if amount is None else amount)
     except (TypeError, ValueError) as error:
         raise BadStepError(_("This is not an amount of money."), field="amount") from error
-    if sum_ <= 0 or (amount is not None and sum_ != amount):
+    if asked <= 0 or (amount is not None and asked != amount):
         raise BadStepError(_("A refund is some money, in whole pence."), field="amount")
-    if sum_ > order.refundable:
+    if asked > order.refundable:
         raise BadStepError(
             _("At most %(rest)s of this order can still be refunded.")
             % {"rest": money(order.refundable, order.currency)},
             field="amount",
         )
-    if sum_ == order.refundable and order.state not in SENT:
+    if asked == order.refundable and order.state not in SENT:
         raise BadStepError(
             _("This order has not left yet: cancel it, and all its money goes back."), field="amount"
         )
-    refund = _refund(order, refund_id, sum_, copies=copies, by=by, reason=reason, at=at)
+    refund = _refund(order, refund_id, asked, copies=copies, by=by, reason=reason, at=at)
     refund.restock = restock
     return refund
 
@@ -486,6 +486,11 @@ def _spoken_for(order: Order) -> list[tuple[str, int]]:
 def _cost_of(order: Order, copies: Mapping[str, int]) -> Decimal:
     prices = {line.book_id: line.price for line in order.lines}
     return sum((prices[book_id] * number for book_id, number in copies.items()), NOTHING)
+
+
+def _check_room(order: Order, *, field: str) -> None:
+    if len(order.refunds) >= MOST_REFUNDS:
+        raise BadStepError(_("This order has as many refunds as it can hold."), field=field)
 
 
 def _check_id(refund_id: str) -> None:

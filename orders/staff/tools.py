@@ -116,14 +116,18 @@ def _refund(admin: Any, request: HttpRequest, row: Any, form: RefundForm) -> str
 def _return(admin: Any, request: HttpRequest, row: Any, form: ReturnForm) -> str:
     told = _("Returned; the order says why.")
     with in_the_admins_words():
-        order = refunds.return_order(
-            **_asked(admin, request, row, told, [(_("Copies"), "", form.copies_named)]),
-            seen=form.seen,
-            refund_id=form.token,
-            lines=form.copies,
-            restock=form.cleaned_data["restock"],
-            reason=form.cleaned_data["reason"],
-        )
+        try:
+            order = refunds.return_order(
+                **_asked(admin, request, row, told, [(_("Copies"), "", form.copies_named)]),
+                seen=form.seen,
+                refund_id=form.token,
+                lines=form.copies,
+                restock=form.cleaned_data["restock"],
+                reason=form.cleaned_data["reason"],
+            )
+        except PaymentRefusedError as error:  # the books are back all the same
+            admin.log_change(request, row, _("The payment provider refused the refund."))
+            return _("The return is noted. %(refusal)s No money went back.") % {"refusal": error}
     return _money_said(order, form.token)
 
 
@@ -134,8 +138,8 @@ def _money_said(order: Order, refund_id: str) -> str:
     if order.pending_refunds or (order.state is Status.RETURNED and order.queue_name):
         return _("It is noted. The money goes back as soon as the payment provider answers.")
     made = next((each for each in order.refunds if each.refund_id in (refund_id, order.order_id)), None)
-    if made is None:
-        return _("It is noted. There was no money left to give back.")
+    if made is None or not made.amount:
+        return _("It is noted. No money went back.")
     return _("%(amount)s went back to the customer.") % {"amount": money(made.amount, order.currency)}
 
 

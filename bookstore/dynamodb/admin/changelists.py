@@ -4,6 +4,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
+from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.http import HttpRequest
@@ -29,6 +31,16 @@ class CursorChangeList(ChangeList):
     queryset: "DynamoQuerySet"
     root_queryset: "DynamoQuerySet"
     model_admin: Any
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Return the filters; what none of them offers is no choice."""
+        found: Any = super().get_filters(request)
+        for each in found[0]:
+            if isinstance(each, SimpleListFilter) and (chosen := each.value()):
+                offered = {str(value) for value, _label in each.lookup_choices}
+                if chosen not in offered:
+                    raise IncorrectLookupParameters(chosen)
+        return found
 
     def get_results(self, request: HttpRequest) -> None:
         """Read the page that the address asks for."""

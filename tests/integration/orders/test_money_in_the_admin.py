@@ -167,6 +167,29 @@ def test_a_refund_that_the_provider_refuses_leaves_the_order_as_it_was_and_says_
     ]
 
 
+def test_books_that_came_back_are_noted_though_the_provider_refuses_their_money(
+    clerk: Client, provider: Provider, emma: Any
+) -> None:
+    fill_cart(b_e=2)
+    order = reserve(total="15.98")
+    pay_at(provider, order, takes_nothing_back=True)
+    sent(clerk, place(order))
+    form = {
+        **hidden(text(clerk.get(of(order, "return")))),
+        "copies_0": "1",
+        "reason": "Torn.",
+        "restock": "on",
+    }
+    first, again = (said(text(clerk.post(of(order, "return"), form, follow=True))) for _ in range(2))
+    assert "takes nothing back. No money went back." in first
+    assert "It is noted. No money went back." in again
+    assert (now(order).lines[0].kept, now(order).refunded, stock(emma)) == (1, Decimal(0), 9)
+    assert [told for _who, told in logged(order)][2:] == [
+        "Returned; the order says why.",
+        "The payment provider refused the refund.",
+    ]
+
+
 def test_money_that_the_provider_refuses_for_a_cancelled_order_may_go_another_way(
     clerk: Client, other: Client, owed: Order
 ) -> None:

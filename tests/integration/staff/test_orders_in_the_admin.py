@@ -68,6 +68,12 @@ def test_orders_are_listed_newest_first_month_by_month_and_end_with_the_oldest(
         assert 'rel="next"' in text(clerk.get(ORDERS + pages[-1]))
     month = f"{datetime.now(UTC) - timedelta(days=40):%Y-%m}"
     assert set(numbers(text(clerk.get(f"{ORDERS}?month={month}")))) <= {made[2].number, made[3].number}
+    long_ago = f"{datetime.now(UTC) - timedelta(days=800):%Y-%m}"
+    assert f'<a href="?month={long_ago}"' in text(clerk.get(f"{ORDERS}?month={long_ago}"))  # a link of then
+    for unknown in ("queue=burnt", "month=2019-13", f"month={long_ago}x"):
+        page = text(clerk.get(f"{ORDERS}?{unknown}"))
+        assert "no such filter" in said(page)
+        assert numbers(page)
 
 
 def test_the_work_is_listed_oldest_first_and_late_is_what_waits_too_long(clerk: Client, wire: Any) -> None:
@@ -204,6 +210,17 @@ TYPED: dict[str, dict[str, str]] = {
     "note": {"text": "They rang.", "to_customer": "no"},
 }
 STANDS = {"ship": "packed", "deliver": "shipped", "return": "shipped", "refund": "shipped"}  # else placed
+# In which states there is something to it; the same again is no mistake of anybody's.
+POSSIBLE: dict[str, set[str]] = {
+    "pack": {"placed", "packed"},
+    "ship": {"packed"},
+    "deliver": {"shipped", "delivered"},
+    "cancel": {"awaiting_payment", "placed", "packed", "cancelled"},
+    "refund": {"placed", "packed", "shipped", "delivered"},
+    "return": {"shipped", "delivered", "returned"},
+    "settle": {"refunded"},  # of the others the provider has refused nothing
+    "note": set(Status),
+}
 HOSTILE = ("\x00", "é" * 5000, "-1", "1e999", "<script>alert(1)</script>", "{{7*7}}")
 OPTIONAL = {"tracking_number", "amount", "copies_0"}
 
@@ -221,6 +238,20 @@ def test_of_two_clerks_the_second_is_told_what_the_first_did(clerk: Client, othe
             assert "This order was given a note by other@example.com on" in answer, tool
             assert now(order).status == order.status, tool
             assert now(order).refunds == [], tool
+
+
+def test_what_does_not_follow_upon_an_orders_state_is_refused_by_address_too(clerk: Client) -> None:
+    for state in Status:
+        order = put(status=state)
+        impossible = [tool for tool, states in POSSIBLE.items() if state not in states]
+        for tool in impossible:
+            form = {"_seen": "3", "_token": "0" * 16, **TYPED.get(tool, {"reason": "By bank transfer."})}
+            assert clerk.post(of(order, tool), form).status_code == 302, (state, tool)
+        assert (now(order).state, int(now(order).version)) == (state, 3)
+        told = re.findall(
+            r"cannot take this step|no longer be cancelled|left already", said(text(clerk.get(of(order))))
+        )
+        assert len(told) == len(impossible), state
 
 
 def test_whatever_a_form_says_it_is_answered_with_a_sentence(clerk: Client) -> None:
@@ -337,15 +368,15 @@ def test_the_picking_list_walks_the_shelves_and_each_parcel_has_a_page(clerk: Cl
     factories.book("Emma", book_id="b-e", location="C3")
     factories.book("Persuasion", book_id="b-p", location="A1")
     orders = put(days_ago=1), put(address=Address(**factories.ADDRESS | {"name": "<b>Bo</b>"}))
-    cancelled = put(status="cancelled")
+    cancelled, packed = put(status="cancelled"), put(status="packed")
     with wire.count() as calls:
-        page = text(choose(clerk, "picking_list", *orders, cancelled))
+        page = text(choose(clerk, "picking_list", *orders, cancelled, packed))
     assert calls.dynamodb <= 5  # session, the list's two months, the orders, the books
     rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)[1:]
     plain = [re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", row)).strip() for row in rows]
     numbers = f"{orders[0].number} {orders[1].number}"
     assert plain == [f"A1 2 Persuasion Jane Austen {numbers}", f"C3 4 Emma Jane Austen {numbers}"]
-    assert "1 order is not on these pages" in page
+    assert "2 orders are not on this list" in page  # the books of one lie in its parcel
     answer = choose(clerk, "packing_slips", *orders)
     slips = answer.content.decode()
     assert slips.count('<article class="sheet slip">') == 2
@@ -353,4 +384,5 @@ def test_the_picking_list_walks_the_shelves_and_each_parcel_has_a_page(clerk: Cl
     assert "YO1 7HH" in slips
     assert "style=" not in slips
     assert "7.99" not in slips  # it may be a present
-    assert "not printed" in said(text(choose(clerk, "packing_slips", cancelled)))
+    assert "1 order is not on these pages" in text(choose(clerk, "packing_slips", packed, cancelled))
+    assert "nothing to print" in said(text(choose(clerk, "picking_list", packed)))
