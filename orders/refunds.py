@@ -22,7 +22,7 @@ from bookstore.dynamodb.tables import Beside, nothing_beside
 from bookstore.money import to_cents
 from bookstore.typesetting import money
 from orders import payments
-from orders.errors import BadStepError
+from orders.errors import BadStepError, OrderBusyError
 from orders.models import REFUND_DONE, REFUND_PENDING, CreditedCopies, Note, Order, Refund
 from orders.payments.base import (
     Payment,
@@ -293,15 +293,13 @@ def give_back(order: Order, payment: Payment, *, at: datetime) -> Order:
 
 
 def _make_now(order: Order, refund: Refund, *, at: datetime) -> Order:
-    """Make a refund at once; where the provider does not answer it stays pending."""
+    """Make a refund at once; it stays pending where the provider does not answer, or the order is too busy."""
     if refund.is_done:
         return order
     try:
         return _make(order, refund, at=at)
-    except PaymentUnavailableError:
-        log.warning(
-            "a refund is pending: the payment provider does not answer", extra={"order_id": order.order_id}
-        )
+    except (PaymentUnavailableError, OrderBusyError) as error:
+        log.warning("a refund is pending: %s", type(error).__name__, extra={"order_id": order.order_id})
         return order
 
 

@@ -170,9 +170,10 @@ class ToolsAdmin(PagesAdmin):
                 said = tool.act(self, request, row, form)
             except ChangedMeanwhileError as error:
                 row = self.get_object(request, str(row.pk)) or row
-                form = self._asked_again(request, tool, row)
+                form = self._asked_again(request, tool, row, SEEN)
                 form.refuse({"": str(error)})
             except RefusedError as error:
+                form = self._asked_again(request, tool, row, TOKEN)
                 form.refuse(error.problems)
             else:
                 messages.success(request, said)
@@ -182,10 +183,14 @@ class ToolsAdmin(PagesAdmin):
         messages.error(request, " ".join(str(each) for told in form.errors.values() for each in told))
         return self._back(tool, row)
 
-    def _asked_again(self, request: HttpRequest, tool: Tool, row: Any) -> ToolForm:
-        """Return the form as it was filled in, of somebody who has been told how the row stands now."""
+    def _asked_again(self, request: HttpRequest, tool: Tool, row: Any, anew: str) -> ToolForm:
+        """Return the form as it was filled in, with one of its hidden fields as a new form has it.
+
+        ``SEEN`` for somebody who has been told how the row stands now. ``TOKEN`` where nothing was done:
+        whoever remembers the old one, such as a payment provider, would say no to it for ever.
+        """
         data: Any = request.POST.copy()
-        data[SEEN] = str(tool.form.seen_of(row))
+        data[anew] = str(tool.form(row=row).initial[anew])
         return tool.form(data, row=row)
 
     def _back(self, tool: Tool, row: Any) -> HttpResponseRedirect:

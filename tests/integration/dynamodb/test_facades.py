@@ -661,7 +661,9 @@ def test_a_tool_asks_acts_and_is_logged_and_says_what_stood_in_its_way(
     change, lend = f"{VOLUMES}b-e/change/", f"{VOLUMES}b-e/do/lend/"
     assert f'href="{lend}"' in text(owner.get(change))
     form = {**carried(text(owner.get(lend))), "reader": "Cy"}
-    assert "Bo never brings them back." in text(owner.post(lend, {**form, "reader": "Bo"}))
+    refused = text(owner.post(lend, {**form, "reader": "Bo"}))
+    assert "Bo never brings them back." in refused
+    assert (carried(refused)["_seen"], carried(refused)["_token"] == form["_token"]) == (form["_seen"], False)
     assert "This field is required." in text(owner.post(lend, {**form, "reader": ""}))
     for forged in ({"_token": "x"}, {"_token": ""}, {"_seen": ""}, {"_seen": "²"}):
         assert "This form is broken." in text(owner.post(lend, {**form, **forged}))

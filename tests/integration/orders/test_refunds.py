@@ -9,7 +9,7 @@ import pytest
 
 from bookstore.accounts.errors import ErasureRefusedError
 from orders import payments, refunds, services
-from orders.errors import BadStepError, OrderChangedError, OrderError, TooLateError
+from orders.errors import BadStepError, OrderBusyError, OrderChangedError, OrderError, TooLateError
 from orders.fulfilment import pack_order
 from orders.models import Order
 from orders.payments.base import PaymentRefusedError, PaymentUnavailableError
@@ -246,6 +246,18 @@ def test_an_answer_that_is_lost_on_its_way_leads_to_no_second_refund(provider, d
     release_unpaid(at=NOW)
     assert (the_order().refunded, the_order().queue_name) == (Decimal("4.50"), None)
     assert at_provider(provider) == (Decimal("4.50"), 1)
+
+
+def test_a_refund_of_an_order_too_busy_to_say_so_is_pending_and_said_later(provider, delivered, monkeypatch):
+    def busy(*_args: Any, **_named: Any) -> Any:
+        raise OrderBusyError
+
+    monkeypatch.setattr(refunds, "_say_done", busy)
+    order = refund_order(**asked(delivered, amount=Decimal("4.50")))
+    assert len(order.pending_refunds) == 1
+    monkeypatch.undo()
+    release_unpaid(at=NOW)
+    assert (the_order().refunded, at_provider(provider)) == (Decimal("4.50"), (Decimal("4.50"), 1))
 
 
 def test_a_pending_refund_is_settled_for_an_order_that_goes_on(provider, placed, settings):
