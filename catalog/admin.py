@@ -111,10 +111,9 @@ class Books(Source):
     ) -> None:
         """Change what is said about a book."""
         with in_the_admins_words():
-            book = services.revise_book(
+            row.version = services.revise_book(
                 book_id=row.pk, version=version or 0, at=timezone.now(), beside=beside, **said(changed)
             )
-        row.version = int(book.version)
 
 
 def _in_category(index: Any, range_key: str, sorts: str, write: Callable[[Any], str] | None) -> Path:

@@ -414,7 +414,9 @@ def test_an_earlier_version_is_shown_and_written_back_as_a_new_change(owner: Cli
         "Description",
     ]
     form = fields(page, f"{DO}restore/")
-    answer = owner.post(f"{DO}restore/", form)
+    with wire.count() as calls:
+        answer = owner.post(f"{DO}restore/", form)
+    assert calls.dynamodb <= 1 + 4
     assert answer.headers["Location"] == f"{BOOKS}b-1/history/"
     assert "nothing to change" in text(owner.post(f"{DO}restore/", form))
     book = stored()
