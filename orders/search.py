@@ -28,6 +28,7 @@ from orders.states import Status
 ORDERS_A_PAGE = 25
 _REACHABLE = 10_000  # index.max_result_window: orders further from the newest are out of reach
 LAST_PAGE = _REACHABLE // ORDERS_A_PAGE
+_EMAIL_CHARACTERS = 3  # of its beginning: fewer begin too many addresses
 _THERE: dict[str, Any] = {"bool": {"must_not": {"term": {"state": REMOVED}}}}
 
 ORDERS = Index(
@@ -98,9 +99,9 @@ class Found:
 def find(text: str, *, status: Status | None = None, page: int = 1) -> Found:
     """Return the orders of which all words say something, newest first: one request.
 
-    The text is a number as it was heard on the telephone, the beginning of an e-mail address, or
-    words of name, titles and authors, the last of which may be unfinished. Asking nothing finds
-    nothing, without a request. Raises ``SearchUnavailableError``.
+    The text is a number as it was heard on the telephone, the beginning of an e-mail address from
+    three characters on, or words of name, titles and authors, the last of which may be unfinished.
+    Asking nothing finds nothing, without a request. Raises ``SearchUnavailableError``.
     """
     asked = clean_text(text)
     if not asked:
@@ -144,6 +145,6 @@ def _ways(text: str) -> list[dict[str, Any]]:
     ]
     if number := read_number(text):
         ways.append({"term": {"number": number}})
-    if "@" in text:
+    if len(text) >= _EMAIL_CHARACTERS and " " not in text:
         ways.append({"prefix": {"email": text.lower()}})
     return ways
