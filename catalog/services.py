@@ -174,9 +174,9 @@ def revise_book(
 ) -> int:
     """Change what is said about a book; return its version now: one GetItem, one transaction.
 
-    ``version`` is the one that the editor saw. Nothing is written when nothing changes, nor the second time. A cover
-    that was drawn from a title, author or category that change is drawn anew on demand. ``beside``
-    adds what belongs into the same transaction, such as a log's entry. Raises
+    ``version`` is the one that the editor saw. Nothing is written when nothing changes, nor the
+    second time. A cover that was drawn from a title, author or category that change is drawn anew
+    on demand. ``beside`` adds what belongs into the same transaction, such as a log's entry. Raises
     ``BookNotFoundError``, ``BookChangedError``, ``BadBookError``, ``DuplicateIsbnError``.
     """
     before = stored_book(book_id)
@@ -210,12 +210,12 @@ def revise_book(
     return version + 1
 
 
-def _as_wanted(book: Book, changes: SaidOfABook) -> Book:
-    """Return a book of another version that says all that already, as after the same form; else raise."""
+def _as_wanted(book: Book, changes: SaidOfABook) -> int:
+    """Return the version of a book that says all that already, as after the same form; else raise."""
     facts = facts_of(book)
     if changed_facts(facts, **changes) != facts:
         raise BookChangedError(book.id)
-    return book
+    return int(book.version)
 
 
 @dataclass(frozen=True, slots=True)
