@@ -24,13 +24,14 @@ from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.tables import Beside, nothing_beside
 from bookstore.opensearch.errors import SearchUnavailableError
 from catalog import keys, search, selectors, services
+from catalog.drafts import PEOPLE
 from catalog.models import IN_STOCK, LOW, SOLD_OUT, WITHDRAWN
 from catalog.models import Book as BookItem
 from catalog.staff import covers, history, preview, prices, stock
 from catalog.staff.authors import AuthorAdmin as AuthorAdmin  # noqa: PLC0414 - registered by being imported
 from catalog.staff.categories import CategoryAdmin as CategoryAdmin  # noqa: PLC0414 - the same
 from catalog.staff.covers import CoverPages
-from catalog.staff.fields import PEOPLE, SAID, IsbnField, people_of, said
+from catalog.staff.fields import LABELS, SAID, IsbnField, people_of, said
 from catalog.staff.refusals import in_the_admins_words
 from catalog.staff.reviews import ReviewAdmin as ReviewAdmin  # noqa: PLC0414 - the same
 from catalog.staff.spreadsheets import SpreadsheetPages
@@ -141,35 +142,39 @@ class Book(FacadeModel):
     """A book as staff see it."""
 
     id = models.CharField(_("number"), primary_key=True, max_length=64, default=_new_id, editable=False)
-    name = models.CharField(_("title"), max_length=300)
+    name = models.CharField(LABELS["name"], max_length=300)
     author = models.CharField(_("author"), max_length=2000, blank=True, editable=False)  # as on the cover
-    authors = models.TextField(_("authors"), blank=True, help_text=_("One name a line."))
-    translators = models.TextField(_("translators"), blank=True, help_text=_("One name a line."))
-    illustrators = models.TextField(_("illustrators"), blank=True, help_text=_("One name a line."))
-    editors = models.TextField(_("editors"), blank=True, help_text=_("One name a line."))
-    category = models.CharField(_("category"), max_length=200)
-    price = models.DecimalField(_("price"), max_digits=6, decimal_places=2, help_text=_("Includes tax."))
-    description = models.TextField(_("description"), blank=True, max_length=10_000)
-    isbn13 = models.CharField(_("ISBN"), max_length=40, blank=True, null=True)  # noqa: DJ001 - absent, not empty
+    authors = models.TextField(LABELS["authors"], blank=True, help_text=_("One name a line."))
+    translators = models.TextField(LABELS["translators"], blank=True, help_text=_("One name a line."))
+    illustrators = models.TextField(LABELS["illustrators"], blank=True, help_text=_("One name a line."))
+    editors = models.TextField(LABELS["editors"], blank=True, help_text=_("One name a line."))
+    category = models.CharField(LABELS["category"], max_length=200)
+    price = models.DecimalField(LABELS["price"], max_digits=6, decimal_places=2, help_text=_("Includes tax."))
+    description = models.TextField(LABELS["description"], blank=True, max_length=10_000)
+    isbn13 = models.CharField(LABELS["isbn13"], max_length=40, blank=True, null=True)  # noqa: DJ001 - absent, not empty
     language = models.CharField(  # noqa: DJ001 - the same
-        _("language"), max_length=2, blank=True, null=True, help_text=_("Such as “en”.")
+        LABELS["language"], max_length=2, blank=True, null=True, help_text=_("Such as “en”.")
     )
-    publisher = models.CharField(_("publisher"), max_length=200, blank=True, null=True)  # noqa: DJ001 - the same
+    publisher = models.CharField(LABELS["publisher"], max_length=200, blank=True, null=True)  # noqa: DJ001 - the same
     published_on = models.CharField(  # noqa: DJ001 - the same
-        _("published on"), max_length=10, blank=True, null=True, help_text=_("YYYY, YYYY-MM or YYYY-MM-DD.")
+        LABELS["published_on"],
+        max_length=10,
+        blank=True,
+        null=True,
+        help_text=_("YYYY, YYYY-MM or YYYY-MM-DD."),
     )
-    pages = models.PositiveIntegerField(_("pages"), blank=True, null=True)
+    pages = models.PositiveIntegerField(LABELS["pages"], blank=True, null=True)
     format = models.CharField(  # noqa: DJ001 - the same
-        _("format"),
+        LABELS["format"],
         max_length=20,
         blank=True,
         null=True,
         choices=[("paperback", _("paperback")), ("hardback", _("hardback"))],
     )
-    series = models.CharField(_("series"), max_length=200, blank=True, null=True)  # noqa: DJ001 - the same
-    location = models.CharField(_("shelf"), max_length=200, blank=True, null=True)  # noqa: DJ001 - the same
+    series = models.CharField(LABELS["series"], max_length=200, blank=True, null=True)  # noqa: DJ001 - the same
+    location = models.CharField(LABELS["location"], max_length=200, blank=True, null=True)  # noqa: DJ001 - the same
     prior_rating = models.DecimalField(
-        _("our booksellers' rating"), max_digits=3, decimal_places=2, blank=True, null=True
+        LABELS["prior_rating"], max_digits=3, decimal_places=2, blank=True, null=True
     )
     stock = models.IntegerField(_("copies"), default=0, editable=False)
     availability = models.CharField(
@@ -178,7 +183,7 @@ class Book(FacadeModel):
         editable=False,
         choices=[(IN_STOCK, _("in stock")), (LOW, _("low")), (SOLD_OUT, _("sold out"))],
     )
-    cover = models.CharField(_("cover"), max_length=200, blank=True, null=True, editable=False)  # noqa: DJ001 - the same
+    cover = models.CharField(LABELS["cover"], max_length=200, blank=True, null=True, editable=False)  # noqa: DJ001 - the same
     rating = models.DecimalField(_("rating"), max_digits=3, decimal_places=2, editable=False, default=0)
     standing = models.CharField(  # noqa: DJ001 - the same
         _("standing"), max_length=10, editable=False, null=True, choices=STANDINGS

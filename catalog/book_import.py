@@ -30,10 +30,10 @@ from bookstore.tasks import calls
 from catalog import selectors, services
 from catalog.categories import recount_categories
 from catalog.csv_import import noting
-from catalog.drafts import FACTS, BookFacts, changed_facts, check_book_id, check_facts, facts_of
+from catalog.drafts import FACTS, PEOPLE, BookFacts, changed_facts, check_book_id, check_facts, facts_of
 from catalog.errors import BadBookError, BookChangedError, BookExistsError, BookNotFoundError, CatalogError
 from catalog.models import Book
-from catalog.spreadsheet import HEADINGS, PEOPLE, Said, Unreadable, read
+from catalog.spreadsheet import HEADINGS, Said, Unreadable, read
 from catalog.staff.fields import logged_changes
 
 COMMAND = "apply_books"
@@ -324,7 +324,7 @@ def _carry_out(row: Row, name: str, *, by: audit.Person, at: datetime) -> None:
                 book_id=row.book_id,
                 version=row.version,
                 at=at,
-                beside=beside(logged_changes(before, after, labels=HEADINGS)),
+                beside=beside(logged_changes(before, after)),
                 **row.said,
             )
     except (BookExistsError, BookChangedError):

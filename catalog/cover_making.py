@@ -18,6 +18,7 @@ from catalog.cover_names import is_drawn, made_name
 from catalog.cover_upload import digest_of
 from catalog.errors import BookChangedError, CatalogError, CoverChangedError, PictureRefusedError
 from catalog.selectors import get_book
+from catalog.staff.fields import field_change
 
 TRIES = 5  # against edits of the same book, each of which takes a second at least
 
@@ -85,7 +86,7 @@ def _put_in_place(book_id: str, cover: str, *, seen: str, by: audit.Person, at: 
             shown=book.name,
             user=by,
             kind=CHANGED,
-            changes=[(_("Cover"), book.cover, cover)],
+            changes=[field_change("cover", book.cover, cover)],
             at=at,
         )
         try:

@@ -36,6 +36,7 @@ from catalog.categories import CATEGORY_CHARACTERS
 from catalog.drafts import (
     FACTS,
     NAME_CHARACTERS,
+    PEOPLE,
     TITLE_CHARACTERS,
     check_book_id,
     check_facts,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 MAPPINGS = Path(__file__).parent / "mappings"
 ENCODING = "utf-8-sig"
 
-_PEOPLE = ("authors", "translators", "illustrators", "editors")
 _TARGETS = ("book_id", "stock", "added_on", *(name for name in FACTS if name != "cover"))
 _NEEDED = ("book_id", "name", "category", "price")
 # What may follow a name and still belong to it; "Baron", "Mrs." or "Earl of" does not.
@@ -276,7 +276,7 @@ def _said(cells: Mapping[str, str], rules: MappingRules) -> dict[str, Any]:
         if rule.demonstration:
             said[target] = _DEMONSTRATIONS[target](book_id)
         elif rule.column in cells:
-            said[target] = _people(rule, cells) if target in _PEOPLE else _text(rule, cells)
+            said[target] = _people(rule, cells) if target in PEOPLE else _text(rule, cells)
     return said
 
 

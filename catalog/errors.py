@@ -95,14 +95,6 @@ class StockChangedError(CatalogError):
         self.stock = stock
 
 
-class DuplicateIsbnError(CatalogError):
-    """Another book has this ISBN: nothing was written."""
-
-    def __init__(self, isbn13: str) -> None:
-        super().__init__(_("Another book has the ISBN %(isbn)s.") % {"isbn": isbn13})
-        self.isbn13 = isbn13
-
-
 class NotBoughtError(CatalogError):
     """A book is rated from an order that holds it; whoever calls ``rate_book`` checks that first."""
 
@@ -142,3 +134,11 @@ class BadCategoryError(_BadFieldsError):
 
 class BadReviewError(_BadFieldsError):
     """What was said in a review cannot stand: ``problems`` has a sentence for each wrong field."""
+
+
+class DuplicateIsbnError(_BadFieldsError):
+    """Another book has this ISBN: nothing was written."""
+
+    def __init__(self, isbn13: str) -> None:
+        super().__init__({"isbn13": _("Another book has the ISBN %(isbn)s.") % {"isbn": isbn13}})
+        self.isbn13 = isbn13

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from bookstore.dynamodb.pages import page_number
 from catalog.search import SearchQuery
 
 
@@ -12,12 +13,11 @@ class SearchForm:
     """
 
     def __init__(self, asked: Mapping[str, str]) -> None:
-        page = asked.get("page", "")
         self.query = SearchQuery(
             text=asked.get("q", ""),
             category=asked.get("category", ""),
             price_band=asked.get("price", ""),
-            page=int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1,  # noqa: PLR2004 - digits
+            page=page_number(asked.get("page", "")),
         )
 
     def fields(self, **changes: str | int) -> dict[str, str]:

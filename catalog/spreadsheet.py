@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 
 from bookstore.dynamodb.admin.spreadsheets import CALCULATES, csv_line
 from catalog.csv_import import ImportFileError, numbered_rows
-from catalog.drafts import BookFacts
+from catalog.drafts import PEOPLE, BookFacts
 
 MOST_ROWS = 1_000
 MOST_BYTES = 2_000_000
@@ -46,7 +46,6 @@ COLUMNS: Mapping[str, str] = {
     "our_rating": "prior_rating",
 }
 HEADINGS = {field: heading for heading, field in COLUMNS.items()}
-PEOPLE = ("authors", "translators", "illustrators", "editors")
 
 _SIGN = f"[{re.escape(''.join(CALCULATES))}]"
 _CALCULATES = re.compile(f"'*{_SIGN}")

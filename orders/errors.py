@@ -68,3 +68,4 @@ class BadStepError(OrderError):
     def __init__(self, message: str, *, field: str) -> None:
         super().__init__(message)
         self.field = field  # which argument of the service it is about
+        self.problems = {field: message}

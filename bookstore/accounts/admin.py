@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from bookstore.accounts import selectors, services, signals
 from bookstore.accounts.errors import AccountError, CognitoUnavailableError
-from bookstore.dynamodb.admin.errors import AwayError, RefusedError, SearchAwayError
+from bookstore.dynamodb.admin.errors import AwayError, SearchAwayError, in_the_admins_words
 from bookstore.dynamodb.admin.options import Hits
 from bookstore.dynamodb.admin.sources import FacadeModel, OutsideSource
 from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
@@ -71,10 +71,8 @@ def _take(
     admin: ToolsAdmin, request: HttpRequest, customer: Customer, act: Callable[..., Any], **told: Any
 ) -> None:
     """Have a service do something with an account, with the entry in the log."""
-    try:
+    with in_the_admins_words(AccountError):
         act(customer_id=customer.pk, by=request.user, beside=admin.beside(request, customer, **told))
-    except AccountError as error:
-        raise RefusedError(str(error)) from error
 
 
 def _sign_out(admin: ToolsAdmin, request: HttpRequest, customer: Customer, _form: ToolForm) -> str:

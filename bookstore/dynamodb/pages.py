@@ -1,4 +1,4 @@
-"""Paging through an index in both directions, by signed cursors, without offsets.
+"""Paging through an index in both directions, by signed cursors, without offsets; a search's pages have numbers.
 
 Each range key of a list ends in the item's id, so the order is total: a page that starts
 behind a key shows the same items on every engine, whatever was added or removed before it.
@@ -25,6 +25,14 @@ class Page[Item]:
     items: Sequence[Item]
     after: str | None = None
     before: str | None = None
+
+
+def page_number(asked: str) -> int:
+    """Return the page that an address asks a search for; the first, counted as 1, where it says no such number."""
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= _PAGE_DIGITS else 1
+
+
+_PAGE_DIGITS = 5
 
 
 def sign_cursor(key: str, *, list_name: str) -> str:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from bookstore.dynamodb.admin import audit
 from bookstore.dynamodb.admin.errors import RefusedError
 from bookstore.dynamodb.admin.models import CHANGED
-from bookstore.dynamodb.admin.options import ACTION_SECONDS, FAILURES_TOLD
+from bookstore.dynamodb.admin.options import ACTION_SECONDS, tell_failures
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from bookstore.dynamodb.budget import waiting_at_most
@@ -32,7 +32,7 @@ from catalog.drafts import BookFacts, facts_of
 from catalog.errors import AuthorNotFoundError, BadBookError
 from catalog.models import Book as BookItem
 from catalog.models import Contribution
-from catalog.staff.fields import PEOPLE, logged_changes
+from catalog.staff.fields import logged_changes
 
 SLUG_CHARACTERS = 100  # no author's is as long; DynamoDB refuses keys of 2 KB as a mistake
 
@@ -95,15 +95,13 @@ def _rename(_admin: ToolsAdmin, request: HttpRequest, author: Author, form: Name
     name = form.cleaned_data["name"]
 
     def beside(book: BookItem, after: BookFacts) -> Beside:
-        labels = {people: people.capitalize() for people in PEOPLE}
-        changes = logged_changes(facts_of(book), after, labels=labels)
         item = audit.entry_of(
             label="catalog.book",
             key=book.id,
             shown=book.title,
             user=request.user,
             kind=CHANGED,
-            changes=changes,
+            changes=logged_changes(facts_of(book), after),
         )
         return partial(audit.record, item=item)
 
@@ -197,11 +195,7 @@ class AuthorAdmin(ToolsAdmin):
 
 def _report(request: HttpRequest, done: services.Renamed) -> str:
     """Say which books were not changed; return the sentence on the others."""
-    if count := len(done.refused):
-        told = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", count)
-        named = [f"{title}: {why}" for title, why in done.refused.items()]
-        which = " ".join(named[:FAILURES_TOLD]) + (" …" if count > FAILURES_TOLD else "")
-        messages.error(request, told % {"count": count, "which": which})
+    tell_failures(request, [f"{title}: {why}" for title, why in done.refused.items()])
     if done.more:
         messages.warning(request, _("There are more books: change the name once more, and they follow."))
     count = len(done.changed)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from bookstore.tasks.errors import TaskNotBegunError
 from catalog import cover_names, cover_upload, services
+from catalog.staff.fields import field_change
 from catalog.staff.refusals import in_the_admins_words
 
 
@@ -124,7 +125,7 @@ def _withdraw_picture(admin: ToolsAdmin, request: HttpRequest, book: Any, form: 
             book_id=book.pk,
             version=form.seen or 0,
             at=timezone.now(),
-            beside=admin.beside(request, book, changes=[(_("Cover"), book.cover, _("drawn"))]),
+            beside=admin.beside(request, book, changes=[field_change("cover", book.cover, _("drawn"))]),
             cover=None,
         )
     return _("The picture is withdrawn: the book has its drawn cover again.")

@@ -4,14 +4,35 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy
 
+from bookstore.dynamodb.admin.audit import Change
 from catalog.drafts import FACTS, PEOPLE, BookFacts
 from catalog.isbn import BadIsbnError, read_isbn
 
-SAID = (
-    *("name", *PEOPLE, "category", "price", "description", "isbn13", "language", "publisher"),
-    *("published_on", "pages", "format", "series", "location", "prior_rating"),
-)
+# What each field is called, in the order of a form.
+LABELS = {
+    "name": gettext_lazy("title"),
+    "authors": gettext_lazy("authors"),
+    "translators": gettext_lazy("translators"),
+    "illustrators": gettext_lazy("illustrators"),
+    "editors": gettext_lazy("editors"),
+    "category": gettext_lazy("category"),
+    "price": gettext_lazy("price"),
+    "description": gettext_lazy("description"),
+    "isbn13": gettext_lazy("ISBN"),
+    "language": gettext_lazy("language"),
+    "publisher": gettext_lazy("publisher"),
+    "published_on": gettext_lazy("published on"),
+    "pages": gettext_lazy("pages"),
+    "format": gettext_lazy("format"),
+    "series": gettext_lazy("series"),
+    "location": gettext_lazy("shelf"),
+    "prior_rating": gettext_lazy("our booksellers' rating"),
+    "cover": gettext_lazy("cover"),
+}
+SAID = tuple(name for name in LABELS if name != "cover")  # which is sent, not said
 
 
 def people_of(item: Any, field: str) -> str:
@@ -20,15 +41,20 @@ def people_of(item: Any, field: str) -> str:
     return "\n".join(each.name for each in item.contributors if each.role == role)
 
 
-def logged_changes(
-    before: BookFacts, after: BookFacts, *, labels: Mapping[str, str]
-) -> list[tuple[str, Any, Any, str]]:
-    """Return what differs between two versions of a book as the log holds it, so that a history leads back.
+def label_of(name: str) -> str:
+    """Return what a field of a book is called in forms, and so in the log, however it was changed."""
+    return str(capfirst(LABELS[name]))
 
-    ``labels`` are what the reader calls the fields.
-    """
+
+def field_change(name: str, old: Any, new: Any) -> Change:
+    """Return a change of a book's field as the log holds it."""
+    return label_of(name), old, new, name
+
+
+def logged_changes(before: BookFacts, after: BookFacts) -> list[Change]:
+    """Return what differs between two versions of a book as the log holds it, so that a history leads back."""
     return [
-        (labels[name], _in_the_log(getattr(before, name)), _in_the_log(getattr(after, name)), name)
+        field_change(name, _in_the_log(getattr(before, name)), _in_the_log(getattr(after, name)))
         for name in FACTS
         if getattr(before, name) != getattr(after, name)
     ]
@@ -60,6 +86,3 @@ class IsbnField(forms.CharField):
             return read_isbn(written) if written else written
         except BadIsbnError:
             return written
-
-
-__all__ = ["PEOPLE", "SAID", "IsbnField", "logged_changes", "people_of", "said"]

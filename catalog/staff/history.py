@@ -11,7 +11,6 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -19,7 +18,7 @@ from bookstore.dynamodb.admin import audit
 from bookstore.dynamodb.admin.errors import RefusedError
 from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from catalog import services
-from catalog.staff.fields import SAID, said
+from catalog.staff.fields import SAID, field_change, label_of, said
 from catalog.staff.refusals import in_the_admins_words
 
 
@@ -59,7 +58,7 @@ class RestoreForm(ToolForm):
     def ways(self) -> list[WayBack]:
         """What has changed since; of each field the first change counts, and what is so again is left out."""
         opts = self.row._meta  # noqa: SLF001 - what Django calls it
-        labels = {name: str(capfirst(opts.get_field(name).verbose_name)) for name in SAID}
+        labels = {name: label_of(name) for name in SAID}
         names = {label: name for name, label in labels.items()}
         then: dict[str, str] = {}
         for entry in self._newer[1]:
@@ -100,7 +99,7 @@ def _restore(admin: ToolsAdmin, request: HttpRequest, book: Any, form: RestoreFo
     if not form.possible:
         raise RefusedError(_("Nothing was changed."))  # the page says why
     told = _("Went back to the version of %(moment)s.") % {"moment": form.moment}
-    changes = [(way.label, way.now, way.then, way.name) for way in form.possible]
+    changes = [field_change(way.name, way.now, way.then) for way in form.possible]
     with in_the_admins_words():
         services.revise_book(
             book_id=book.pk,

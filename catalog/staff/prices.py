@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from bookstore.dynamodb.admin.options import ACTION_SECONDS, FAILURES_TOLD
+from bookstore.dynamodb.admin.options import ACTION_SECONDS, tell_failures
 from bookstore.dynamodb.admin.tools import ToolsAdmin
 from bookstore.dynamodb.budget import waiting_at_most
 from bookstore.dynamodb.tables import Beside
@@ -22,6 +22,7 @@ from catalog import prices
 from catalog.drafts import check_price
 from catalog.errors import BadBookError
 from catalog.prices import NewPrice
+from catalog.staff.fields import field_change
 
 ROUNDINGS = [
     (prices.CENT, gettext_lazy("to the penny")),
@@ -84,7 +85,7 @@ def apply(admin: ToolsAdmin, request: HttpRequest) -> HttpResponseBase:
 
     def beside(each: NewPrice) -> Beside:
         row = admin.model(pk=each.book_id, name=titles[each.book_id])
-        return admin.beside(request, row, changes=[(_("Price"), each.old, each.new, "price")])
+        return admin.beside(request, row, changes=[field_change("price", each.old, each.new)])
 
     with waiting_at_most(ACTION_SECONDS):
         done = prices.reprice_books(prices=moves, at=timezone.now(), beside=beside)
@@ -99,11 +100,7 @@ def _report(request: HttpRequest, done: prices.Repriced, titles: dict[str, str])
     if count := len(done.there):
         told = ngettext("%(count)d book costs that already.", "%(count)d books cost that already.", count)
         messages.info(request, told % {"count": count})
-    if count := len(done.refused):
-        told = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", count)
-        named = [f"{titles[book_id]}: {why}" for book_id, why in done.refused.items()]
-        which = " ".join(named[:FAILURES_TOLD]) + (" …" if count > FAILURES_TOLD else "")
-        messages.error(request, told % {"count": count, "which": which})
+    tell_failures(request, [f"{titles[book_id]}: {why}" for book_id, why in done.refused.items()])
 
 
 def _row(each: Sequence[Any], percent: Decimal, rounding: str) -> dict[str, Any]:

@@ -1,35 +1,23 @@
 """What the catalogue's services refuse, in the words of the admin."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
-from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError
+from bookstore.dynamodb.admin import errors
 from catalog.errors import (
-    BadBookError,
-    BadCategoryError,
     BookChangedError,
     BookExistsError,
     BookNotFoundError,
     CatalogError,
     CategoryChangedError,
     CategoryExistsError,
-    DuplicateIsbnError,
     StockChangedError,
 )
 
-
-@contextmanager
-def in_the_admins_words() -> Iterator[None]:
-    """Say what became of a row meanwhile, or which field is in the way."""
-    try:
-        yield
-    except (BookChangedError, BookExistsError, BookNotFoundError) as error:
-        raise ChangedMeanwhileError(str(error)) from error
-    except (CategoryChangedError, CategoryExistsError, StockChangedError) as error:
-        raise ChangedMeanwhileError(str(error)) from error
-    except DuplicateIsbnError as error:
-        raise RefusedError({"isbn13": str(error)}) from error
-    except (BadBookError, BadCategoryError) as error:
-        raise RefusedError(error.problems) from error
-    except CatalogError as error:
-        raise RefusedError(str(error)) from error
+in_the_admins_words = partial(
+    errors.in_the_admins_words,
+    CatalogError,
+    changed=(
+        *(BookChangedError, BookExistsError, BookNotFoundError, StockChangedError),
+        *(CategoryChangedError, CategoryExistsError),
+    ),
+)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from bookstore.dynamodb.pages import BadCursorError
 from catalog import ledger, services
+from catalog.staff.fields import field_change
 from catalog.staff.refusals import in_the_admins_words
 from catalog.stock import adjust_stock, receive_stock
 
@@ -136,7 +137,7 @@ def _shelve(admin: ToolsAdmin, request: HttpRequest, book: Any, form: ShelveForm
             book_id=book.pk,
             version=form.seen or 0,
             at=timezone.now(),
-            beside=admin.beside(request, book, changes=[(_("Shelf"), book.location, location)]),
+            beside=admin.beside(request, book, changes=[field_change("location", book.location, location)]),
             location=location,
         )
     return _("The book stands there now.") if location else _("The book stands on no shelf now.")

@@ -4,8 +4,8 @@ Free words (a reason, a note) and a parcel's number stand in the order, with the
 of, and go when the person is erased. The log outlives both: it says that there are such, and no more.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,29 +13,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError
+from bookstore.dynamodb.admin import errors
 from bookstore.dynamodb.admin.tools import Tool, ToolForm
 from bookstore.typesetting import money
 from orders import fulfilment, refunds, services
-from orders.errors import BadStepError, OrderChangedError, OrderError, SentBeforeError
+from orders.errors import OrderChangedError, OrderError, SentBeforeError
 from orders.models import Order
 from orders.payments.base import PaymentError, PaymentRefusedError
 from orders.staff.forms import CancelForm, NoteForm, RefundForm, ReturnForm, SettleForm, ShipForm
 from orders.states import CANCELLABLE_BY_STAFF, SENT, Status
 from orders.steps import Instruction
 
-
-@contextmanager
-def in_the_admins_words() -> Iterator[None]:
-    """Say in the admin's words what the services refuse."""
-    try:
-        yield
-    except (OrderChangedError, SentBeforeError) as error:
-        raise ChangedMeanwhileError(str(error)) from error
-    except BadStepError as error:
-        raise RefusedError({error.field: str(error)}) from error
-    except (OrderError, PaymentError) as error:
-        raise RefusedError(str(error)) from error
+in_the_admins_words = partial(
+    errors.in_the_admins_words, (OrderError, PaymentError), changed=(OrderChangedError, SentBeforeError)
+)
 
 
 def of(request: HttpRequest, row: Any) -> Instruction:

@@ -1,6 +1,7 @@
 """What goes wrong between Django's admin and DynamoDB, told apart."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from django.db import NotSupportedError
 from django.utils.translation import gettext as _
@@ -31,6 +32,23 @@ class RefusedError(Exception):
         # The problems of the whole form stand under "".
         self.problems = {"": problems} if isinstance(problems, str) else dict(problems)
         super().__init__(" ".join(self.problems.values()))
+
+
+type Errors = type[Exception] | tuple[type[Exception], ...]
+
+
+@contextmanager
+def in_the_admins_words(refused: Errors, *, changed: Errors = ()) -> Iterator[None]:
+    """Say in the admin's words what an application's services raise; ``changed``, where somebody was first.
+
+    An error's ``problems``, a sentence for each field, are told beside the fields; others say it in their ``str()``.
+    """
+    try:
+        yield
+    except changed as error:
+        raise ChangedMeanwhileError(str(error)) from error
+    except refused as error:
+        raise RefusedError(getattr(error, "problems", str(error))) from error
 
 
 class AwayError(Exception):

@@ -41,6 +41,7 @@ from bookstore.dynamodb.admin.models import ADDED, CHANGED, DELETED, LogItem
 from bookstore.dynamodb.admin.querysets import MOST_ROWS, DynamoQuerySet
 from bookstore.dynamodb.budget import waiting_at_most
 from bookstore.dynamodb.errors import is_transient
+from bookstore.dynamodb.pages import page_number
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -145,8 +146,7 @@ class FacadeAdmin(_ModelAdmin):
             # A list that no index gives has nothing to offer before a letter is typed.
             return (_listed(queryset) if completing else queryset), False
         size = AUTOCOMPLETED if completing else self.list_per_page
-        asked = request.GET.get("page" if completing else PAGE_VAR, "")
-        page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1  # noqa: PLR2004 - digits
+        page = page_number(request.GET.get("page" if completing else PAGE_VAR, ""))
         page = min(max(page, 1), max(self.most_hits // size, 1))
         try:
             hits = self.search(
@@ -445,10 +445,7 @@ class FacadeAdmin(_ModelAdmin):
             left.pop(0)
         if worked:
             messages.success(request, done(worked))
-        if failed:
-            sentence = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", len(failed))
-            which = " ".join(failed[:FAILURES_TOLD]) + (" …" if len(failed) > FAILURES_TOLD else "")
-            messages.error(request, sentence % {"count": len(failed), "which": which})
+        tell_failures(request, failed)
         if left:
             sentence = ngettext(
                 "It took too long: %(first)s is left. Run the action once more for it.",
@@ -494,6 +491,14 @@ def _keyed(row: Any) -> Any:
     return row
 
 
+def tell_failures(request: HttpRequest, failed: Sequence[str]) -> None:
+    """Say how many of many rows failed, if any; each in a sentence that names it, of which the first are told."""
+    if failed:
+        sentence = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", len(failed))
+        which = " ".join(failed[:FAILURES_TOLD]) + (" …" if len(failed) > FAILURES_TOLD else "")
+        messages.error(request, sentence % {"count": len(failed), "which": which})
+
+
 def _has_time(request: HttpRequest) -> bool:
     """Tell whether an action may go on; what is no action's request is bounded by others."""
     return time.monotonic() < getattr(request, "_action_ends", math.inf)
@@ -520,4 +525,4 @@ def _know_content_type(model: Any) -> None:
     manager._add_to_cache("default", made)
 
 
-__all__ = ["FacadeAdmin", "Hits"]
+__all__ = ["FacadeAdmin", "Hits", "tell_failures"]

@@ -115,8 +115,8 @@ def test_what_is_shown_is_done_once_and_what_changed_meanwhile_is_left_alone(
     (entry,) = LogItem.query("catalog.book#b-p")
     assert (entry.user_name, entry.message) == ("owner@example.com", "Imported from books.csv, line 2.")
     assert [(each.field, each.old, each.new) for each in entry.changes] == [
-        ("category", "fiction", "plays"),
-        ("price", "7.99", "8.50"),
+        ("Category", "fiction", "plays"),
+        ("Price", "7.99", "8.50"),
     ]
     listed = {each.slug: int(each.count) for each in Category.query(Category.PARTITION)}
     assert listed == {"fiction": 2, "plays": 3}
