@@ -311,13 +311,18 @@ def author_page(slug: str, *, after: str = "", before: str = "") -> AuthorPage:
     return AuthorPage(name=page.items[0].name, slug=slug, books=books, after=page.after, before=page.before)
 
 
-def books_of_author(slug: str, *, limit: int) -> tuple[list[Book], bool]:
-    """Return an author's books on sale, whole, at most 100, and whether there are more: two store calls."""
+def books_of_author(slug: str, *, but_as: str, limit: int) -> tuple[list[Book], bool]:
+    """Return an author's books on sale, whole, at most 100, and whether there are more: two store calls.
+
+    Those that print the name as ``but_as`` come in only where no other is left. A Query of
+    more than 1 MB of entries, of some thousand books, costs a call more for each.
+    """
     if len(slug) > _KEY_CHARACTERS:
         return [], False
-    found = list(Contribution.query(slug, limit=limit + 1, page_size=limit + 1))
+    entries = list(Contribution.query(slug))
+    found = [entry for entry in entries if entry.name != but_as] or entries
     books = books_by_id(contribution.book_id for contribution in found[:limit])
-    return list(books.values()), len(found) > limit
+    return list(books.values()), found is not entries and len(found) > limit
 
 
 # --- Reviews -----------------------------------------------------------------------------------------------

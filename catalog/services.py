@@ -61,7 +61,7 @@ def add_book(
 
     ``name``, ``category`` and ``price`` must be said; the category need not exist yet. ``added_at`` is when the book came into the shop, now unless said
     otherwise. ``beside`` adds what belongs into the same transaction, such as a log's entry.
-    Raises ``BadBookError``, ``BookExistsError``, ``DuplicateIsbnError``. Category counts are behind until ``recount_categories``.
+    Raises ``BadBookError``, ``BookExistsError``, ``DuplicateIsbnError``. Category counts are behind until the next recount.
     """
     book = new_book(
         book_id=book_id,
@@ -243,7 +243,7 @@ def rename_author(
     """
     person = check_person(name)
     changed, refused = [], {}
-    books, more = books_of_author(slug, limit=_BOOKS_RENAMED)
+    books, more = books_of_author(slug, but_as=person, limit=_BOOKS_RENAMED)
     for book in books:
         before = facts_of(book)
         names: Any = {

@@ -110,8 +110,8 @@ def _rename(_admin: ToolsAdmin, request: HttpRequest, author: Author, form: Name
             done = services.rename_author(slug=author.pk, name=name, at=timezone.now(), beside=beside)
     except BadBookError as error:
         raise RefusedError({"name": str(error)}) from error
-    if done.changed:
-        author.pk = keys.author_slug(name)  # where the books are now
+    if done.changed and not (done.more or done.refused):
+        author.pk = keys.author_slug(name)  # where all the books are now
     return _report(request, done)
 
 
