@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.utils.translation import gettext as _
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from bookstore.dynamodb.conflicts import through_conflicts
-from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_condition_failure
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 from catalog.drafts import is_category_slug, plain_line, plain_text
 from catalog.errors import (
@@ -172,8 +172,14 @@ def recount_categories(slugs: Iterable[str] | None = None) -> dict[str, int]:
         if slug in known:
             counts[slug] = count_listed(slug)
             if counts[slug] != int(known[slug].count):
-                known[slug].update(
-                    actions=[Category.count.set(counts[slug])], condition=Category.slug.exists()
-                )
+                _note_count(known[slug], counts[slug])
     forget_categories()
     return counts
+
+
+def _note_count(category: Category, count: int) -> None:
+    try:
+        category.update(actions=[Category.count.set(count)], condition=Category.slug.exists())
+    except UpdateError as error:
+        if not is_condition_failure(error):  # it was deleted meanwhile
+            raise

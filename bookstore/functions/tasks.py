@@ -40,7 +40,10 @@ SPARE_SECONDS = 60.0  # kept at the end of a call, for the step under way and fo
 SECONDS_BETWEEN_NOTES = 10.0
 
 AT_ONCE = frozenset(
-    {"build_sitemap", "check_streams", "dead_letters", "open_stock_ledger", "release_unpaid_orders"}
+    {
+        *("build_sitemap", "check_streams", "dead_letters", "open_stock_ledger", "recount_categories"),
+        "release_unpaid_orders",
+    }
 )
 
 

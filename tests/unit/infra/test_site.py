@@ -48,7 +48,7 @@ def test_the_clock_starts_tasks_that_there_are() -> None:
         assert schedule["Target"]["Arn"]["Fn::Sub"].endswith(":function:bookstore-${Stage}-tasks")
         asked[json.loads(schedule["Target"]["Input"])["command"]] = schedule["ScheduleExpression"]
     assert asked["release_unpaid_orders"] == "rate(1 minute)"
-    assert {"build_sitemap", "check_streams"} <= asked.keys()
+    assert {"build_sitemap", "check_streams", "recount_categories"} <= asked.keys()
     assert asked.keys() <= get_commands().keys()
 
 
