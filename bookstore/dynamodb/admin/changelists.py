@@ -1,13 +1,15 @@
-"""Django's ChangeList, paging by cursors in both directions."""
+"""Django's ChangeList, paging by cursors in both directions, and the forms of its rows."""
 
 import re
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, ChangeList
 from django.core.paginator import Paginator
+from django.forms.models import BaseModelFormSet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -17,6 +19,10 @@ from bookstore.dynamodb.pages import Page
 
 if TYPE_CHECKING:
     from bookstore.dynamodb.admin.querysets import DynamoQuerySet
+
+    _FormSet = BaseModelFormSet[Any, Any]
+else:
+    _FormSet = BaseModelFormSet
 
 
 class CursorChangeList(ChangeList):
@@ -157,3 +163,26 @@ class CursorChangeList(ChangeList):
     def after_url(self) -> str | None:
         """The page after this one."""
         return self.get_query_string({PAGE_VAR: self.after}) if self.after else None
+
+
+class RowsFormSet(_FormSet):
+    """The forms of ``list_editable``: one for each row of a page, which are read together."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """Carry each row's key; Django would look every one up in the store."""
+        super().add_fields(form, index)
+        model: Any = self.model
+        key = model._meta.pk.name
+        form.fields[key] = forms.CharField(
+            required=False, widget=forms.HiddenInput, initial=form.fields[key].initial, label=""
+        )
+
+    def clean(self) -> None:
+        """Refuse keys of rows that are not there, or not there any more."""
+        super().clean()
+        if any(form.instance._state.adding for form in self.forms):
+            raise forms.ValidationError(
+                _(
+                    "A row of this list is gone. Nothing was saved: open the list again, and make your changes."
+                )
+            )

@@ -28,7 +28,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from pynamodb.exceptions import PynamoDBException
 
 from bookstore.dynamodb.admin import audit
-from bookstore.dynamodb.admin.changelists import CursorChangeList
+from bookstore.dynamodb.admin.changelists import CursorChangeList, RowsFormSet
 from bookstore.dynamodb.admin.errors import (
     AwayError,
     ChangedMeanwhileError,
@@ -190,6 +190,26 @@ class FacadeAdmin(_ModelAdmin):
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the form of a list's row, which sees others' changes too."""
         return super().get_changelist_form(request, **{"form": FacadeForm, **kwargs})
+
+    def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the forms of a list's rows."""
+        return super().get_changelist_formset(request, **{"formset": RowsFormSet, **kwargs})
+
+    def _save_formset(self, request: HttpRequest, formset: Any) -> None:
+        """Save the rows of a list that were changed, each by itself, and say which could not be."""
+        changed = {form.instance: form for form in formset.forms if form.has_changed()}
+
+        def save(row: Any) -> None:
+            self.save_form(request, changed[row], change=True)
+            self.save_model(request, row, changed[row], change=True)
+            self.save_related(request, changed[row], formsets=[], change=True)
+
+        def done(count: int) -> str:
+            return ngettext("%(count)d was saved.", "%(count)d were saved.", count) % {"count": count}
+
+        with waiting_at_most(ACTION_SECONDS):
+            mine = [row for row in changed if self.has_change_permission(request, row)]
+            self.for_each(request, mine, save, done=done)
 
     def changeform_view(
         self,

@@ -374,6 +374,63 @@ def test_a_list_is_edited_in_place_and_shows_what_another_did(owner: Client, vol
     assert int(VolumeItem.get("fiction-00").stock) == 4
 
 
+def test_a_list_that_is_sent_broken_is_shown_again_and_nothing_is_saved(owner: Client, volumes: Any) -> None:
+    shelve(2)
+    address = f"{VOLUMES}?listing__exact=fiction"
+    form = {**sent(text(owner.get(address))), "_save": "Save"}
+    form |= {"form-0-stock": "4", "form-1-stock": "5", "form-2-stock": "6"}
+    for told, name, values in (
+        ("Enter a whole number", "form-0-stock", ("x", "1e9", "²", "1.5", "<b>", " ")),
+        ("This field is required", "form-0-stock", ("", None)),
+        ("Someone else changed this meanwhile to “10”", "initial-form-0-stock", ("x", "9" * 400)),
+        ("A row of this list is gone", "form-0-id", ("", "gone", "k" * 3000, "\0", "a~b", None)),
+        ("A row of this list is gone", "form-INITIAL_FORMS", ("0", "-1", None)),
+        ("A row of this list is gone", "form-TOTAL_FORMS", ("3",)),
+        ("Hidden field TOTAL_FORMS", "form-TOTAL_FORMS", ("", "x", None)),
+    ):
+        for value in values:
+            broken = {each: value for each, value in {**form, name: value}.items() if value is not None}
+            assert told in text(owner.post(address, broken)), (name, value)
+    assert [int(VolumeItem.get(each).stock) for each in ("fiction-00", "fiction-01")] == [10, 10]
+
+
+def test_of_a_list_that_is_sent_only_what_it_edits_is_saved_by_whom_it_is_for(
+    owner: Client, clerk: Client, volumes: Any, wire: Any
+) -> None:
+    shelve(3)
+    address = f"{VOLUMES}?listing__exact=fiction"
+    form = {**sent(text(owner.get(address))), "_save": "Save"}
+    assert clerk.post(address, {**form, "form-0-stock": "4"}).status_code == 403
+    with wire.count() as calls:
+        owner.post(address, {**form, "form-0-stock": "4", "form-0-name": "Mine", "form-0-version": "9"})
+    first = VolumeItem.get("fiction-00")
+    assert (int(first.stock), first.name, int(first.version)) == (4, "Title 00", 2)
+    assert calls.dynamodb == 4, "the list, its rows, those that are edited, one write"
+
+
+def test_a_row_of_a_list_that_cannot_be_saved_does_not_stop_the_others(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(3)
+    update = volumes.Volume.source.update
+
+    def in_the_way(row: Any, **kwargs: Any) -> None:
+        if row.pk == "fiction-00":
+            raise RefusedError("it is lent")
+        if row.pk == "fiction-01":
+            VolumeItem(row.pk).update(actions=[VolumeItem.version.set(2), VolumeItem.stock.set(7)])
+        update(row, **kwargs)
+
+    monkeypatch.setattr(volumes.Volume.source, "update", in_the_way)
+    address = f"{VOLUMES}?listing__exact=fiction"
+    form = {**sent(text(owner.get(address))), "_save": "Save"}
+    changes = {f"form-{number}-stock": "4" for number in range(3)}
+    page = text(owner.post(address, form | changes, follow=True))
+    assert "1 was saved." in page
+    assert "Title 00: it is lent Title 01: Someone else changed it meanwhile." in page
+    assert [int(VolumeItem.get(f"fiction-0{number}").stock) for number in range(3)] == [10, 7, 4]
+
+
 def test_the_second_of_two_editors_is_told_what_the_first_did(owner: Client, volumes: Any) -> None:
     shelve(1)
     address = f"{VOLUMES}fiction-00/change/"
@@ -594,6 +651,34 @@ def test_a_reference_is_completed_while_typing(owner: Client, volumes: Any) -> N
     assert answer == {"results": [{"id": "fiction-01", "text": "Title 01"}], "pagination": {"more": False}}
     answer = owner.get("/admin/autocomplete/", {**asked, "term": ""}).json()
     assert answer == {"results": [], "pagination": {"more": False}}
+
+
+def test_a_completion_that_is_asked_for_wrongly_is_refused(owner: Client, volumes: Any, wire: Any) -> None:
+    volumes.FOUND[:] = [f"gone-{number}" for number in range(30)]
+    good = {"app_label": volumes.APP, "model_name": "remark", "field_name": "volume", "term": "titl"}
+    for status, name, values in (
+        (200, "term", ("\0", "x" * 5000, "<script>", "'; --", "%", "away", "é\u202e")),
+        (404, "page", ("0", "-1", "3", "99999", "9" * 400, "x", "²", "\0")),
+        (403, "app_label", ("", "x" * 5000, "\0", "auth", None)),
+        (403, "model_name", ("", "x" * 5000, "\0", "reader", "../", None)),
+        (403, "field_name", ("", "x" * 5000, "\0", "reader_id", "volume__name", "pk", "__class__", None)),
+    ):
+        for value in values:
+            asked = {**good, name: value}
+            with wire.count() as calls:
+                answer = owner.get(
+                    "/admin/autocomplete/", {key: each for key, each in asked.items() if each is not None}
+                )
+            assert answer.status_code == status, (name, value)
+            assert calls.dynamodb <= 1
+
+
+def test_a_completion_is_for_whoever_may_see_what_it_completes(owner: Client, volumes: Any) -> None:
+    asked = {"app_label": volumes.APP, "model_name": "remark", "field_name": "volume", "term": "titl"}
+    for person, status in (("clerk", 200), ("moderator", 403), ("reader", 302), ("", 302)):
+        answer = Client(headers={"x-person": person}).get("/admin/autocomplete/", asked)
+        assert answer.status_code == status, person
+    assert owner.post("/admin/autocomplete/", asked).status_code == 405
 
 
 def test_deleting_leaves_its_trace(owner: Client, volumes: Any) -> None:

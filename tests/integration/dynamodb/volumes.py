@@ -168,6 +168,7 @@ class Person:
 
     pk: str
     rights: tuple[str, ...] = ()
+    model: str = ""  # whose rights alone they are, if not everything's
     is_active = is_authenticated = True
 
     def __str__(self) -> str:
@@ -178,7 +179,8 @@ class Person:
         return bool(self.rights)
 
     def has_perm(self, right: str) -> bool:
-        return right.partition(".")[2].partition("_")[0] in self.rights
+        verb, _, model = right.partition(".")[2].partition("_")
+        return verb in self.rights and self.model in {"", model}
 
     def has_module_perms(self, app: str) -> bool:
         return app == APP
@@ -187,6 +189,7 @@ class Person:
 PEOPLE = {
     "owner": Person("owner", ("view", "add", "change", "delete")),
     "clerk": Person("clerk", ("view",)),
+    "moderator": Person("moderator", ("view", "change"), model="remark"),
     "reader": Person("reader"),
 }
 

@@ -33,6 +33,7 @@ ADMIN = Path(inspect.getfile(ModelAdmin)).parent
         (ChangeList, "get_results", ["self", "request"]),
         (ChangeList, "_get_default_ordering", ["self"]),
         (ModelAdmin, "_get_obj_does_not_exist_redirect", ["self", "request", "opts", "object_id"]),
+        (ModelAdmin, "_save_formset", ["self", "request", "formset"]),
         (ModelAdmin, "_get_base_actions", ["self", "action_location"]),
         (ModelAdmin, "save_related", ["self", "request", "form", "formsets", "change"]),
         (ModelAdmin, "log_change", ["self", "request", "obj", "message"]),
