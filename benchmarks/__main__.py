@@ -34,6 +34,7 @@ from catalog import services as catalogue
 from infra import package
 from infra.errors import DeploymentError
 from leaderboard import selectors as leaderboard
+from orders import reserving
 from orders import services as orders
 from orders.ids import draw_order_id
 from orders.payments.base import Payment, PaymentState
@@ -205,7 +206,7 @@ def _sell(number: int) -> float:
 
     before = copies()
     carts.add_to_cart(owner=customer, book_id=book.id, quantity=1, seen_price=None, at=at, guest=False)
-    order = orders.reserve(
+    order = reserving.reserve(
         customer_id=customer,
         email="reader@example.com",
         order_id=draw_order_id(at=at),

@@ -40,6 +40,7 @@ from catalog import categories, keys
 from catalog import services as catalogue
 from catalog.drafts import check_facts
 from catalog.models import Book
+from orders import reserving
 from orders import services as orders
 from orders.ids import draw_order_id, number_of
 from orders.models import Order
@@ -150,7 +151,7 @@ def _one_real_order(now: datetime) -> Item:
         book_id="b-sold", name="Sold", category="shelf-0", price="7.99", stock=9, at=now
     )
     carts.add_to_cart(owner="c-0", book_id=book.id, quantity=2, seen_price=None, at=now, guest=False)
-    order = orders.reserve(
+    order = reserving.reserve(
         customer_id="c-0",
         email="reader@example.com",
         order_id=draw_order_id(at=now),

@@ -27,7 +27,7 @@ from cart.selectors import MOST_TITLES, Cart, cart_of
 from catalog.errors import CatalogError, NotBoughtError
 from catalog.reviews import MOST_STARS
 from catalog.selectors import review_of
-from orders import payments, selectors, services
+from orders import payments, reserving, selectors, services
 from orders.errors import (
     BooksUnavailableError,
     CartChangedError,
@@ -107,7 +107,7 @@ def _reserve(request: HttpRequest) -> HttpResponse:
         return _checkout_again(request, form, _("Please look at the marked fields."), offer=offer)
     _note(offer.order_id)
     try:
-        order = services.reserve(
+        order = reserving.reserve(
             customer_id=_customer(request),
             email=_email(request),
             order_id=offer.order_id,

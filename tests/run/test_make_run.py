@@ -26,7 +26,7 @@ from cart.services import add_to_cart
 from leaderboard.selectors import bestsellers
 from orders.ids import draw_order_id
 from orders.management.commands.load_sample_orders import ADDRESS
-from orders.services import reserve
+from orders.reserving import reserve
 from catalog.services import add_book
 now = datetime.now(UTC)
 add_book(at=now, book_id=f"new-{now:%H%M%S%f}", name="Written Down", category="plays", price="7.99")

@@ -16,8 +16,9 @@ from orders.fulfilment import deliver_order, pack_order, ship_order
 from orders.ids import draw_order_id
 from orders.models import Order
 from orders.payments.base import Payment, PaymentState
+from orders.reserving import reserve
 from orders.selectors import get_order, orders_of
-from orders.services import confirm, reserve
+from orders.services import confirm
 from orders.states import Status, may_become
 from orders.steps import BY_SHOP
 

@@ -30,6 +30,7 @@ from cart.services import add_to_cart  # noqa: E402
 from catalog import reviews  # noqa: E402
 from catalog import services as catalogue  # noqa: E402
 from catalog.models import Book  # noqa: E402
+from orders import reserving  # noqa: E402
 from orders import services as ordering  # noqa: E402
 from orders.ids import draw_order_id  # noqa: E402
 from orders.models import Order  # noqa: E402
@@ -49,7 +50,7 @@ def reserved(customer_id: str = "c-1") -> Order:
         add_to_cart(
             owner=customer_id, book_id=book_id, quantity=copies, seen_price="7.99", at=AT, guest=False
         )
-    return ordering.reserve(
+    return reserving.reserve(
         customer_id=customer_id,
         email="reader@example.com",
         order_id=draw_order_id(at=AT),

@@ -17,7 +17,7 @@ from bookstore.accounts import services as accounts
 from bookstore.accounts.selectors import PostalAddress
 from bookstore.caching import is_signed_webhook
 from cart import services as carts
-from orders import services as orders
+from orders import reserving
 from orders.ids import draw_order_id
 from tests import factories
 
@@ -75,7 +75,7 @@ def shop(empty_stores: None, pump: Callable[[], Any]) -> Shop:
     factories.book("Emma", stock=10)
     at = datetime.now(UTC)
     carts.add_to_cart(owner=CUSTOMER, book_id=book.id, quantity=1, seen_price=None, at=at, guest=False)
-    order = orders.reserve(
+    order = reserving.reserve(
         customer_id=CUSTOMER,
         email="reader@example.com",
         order_id=draw_order_id(at=at),

@@ -7,6 +7,7 @@ from typing import Any
 from bookstore.streams.handler import handler
 from cart.services import add_to_cart
 from leaderboard import ranking
+from orders import reserving
 from orders import services as ordering
 from orders.ids import draw_order_id
 from orders.models import Address, Order, OrderLine, StatusChange
@@ -25,7 +26,7 @@ def reserve(copies: dict[str, int], *, customer_id: str = "", at: datetime | Non
         add_to_cart(
             owner=customer_id, book_id=book_id, quantity=quantity, seen_price=None, at=at, guest=False
         )
-    return ordering.reserve(
+    return reserving.reserve(
         customer_id=customer_id,
         email="reader@example.com",
         order_id=draw_order_id(at=at),

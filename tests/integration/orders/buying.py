@@ -16,7 +16,7 @@ from django.test import Client
 from bookstore.devstack.payment_provider import SIGNATURE_HEADER, Provider, signature
 from cart import services as carts
 from catalog.models import Book
-from orders import fulfilment, refunds, services
+from orders import fulfilment, refunds, reserving, services
 from orders.ids import draw_order_id
 from orders.models import Order, UnpaidOrder
 from orders.payments.base import Payment, PaymentState
@@ -52,7 +52,7 @@ def reserve(
     address: dict[str, str] = factories.ADDRESS,
 ) -> Order:
     at = at or datetime.now(UTC)
-    return services.reserve(
+    return reserving.reserve(
         customer_id=customer_id,
         email="reader@example.com",
         order_id=order_id or draw_order_id(at=at),

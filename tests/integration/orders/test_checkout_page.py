@@ -11,7 +11,7 @@ from django.test import Client
 from bookstore.accounts.services import remember_address
 from cart.selectors import cart_of
 from catalog import services as catalogue
-from orders import services
+from orders import reserving
 from orders.ids import AgreedLine, Offer, draw_order_id, read_offer, sign_offer
 from tests import factories
 from tests.integration.orders.buying import (
@@ -301,7 +301,7 @@ def test_a_paid_order_goes_where_it_was_paid_for(customer, emma, provider):
 def test_an_address_that_meets_the_payment_changes_nothing(customer, emma, provider, monkeypatch):
     form = checkout_form(customer)
     customer.post("/checkout/", form)
-    find_order = services.find_order
+    find_order = reserving.find_order
 
     def find_and_then_pay(customer_id, order_id):
         found = find_order(customer_id, order_id)
@@ -309,7 +309,7 @@ def test_an_address_that_meets_the_payment_changes_nothing(customer, emma, provi
         place(the_order())
         return found
 
-    monkeypatch.setattr(services, "find_order", find_and_then_pay)
+    monkeypatch.setattr(reserving, "find_order", find_and_then_pay)
     answer = customer.post("/checkout/", form | {"line1": "2 Right Street"})
     assert answer["Location"] == the_order().get_absolute_url()
     assert (the_order().status, the_order().address.line1) == ("placed", factories.ADDRESS["line1"])

@@ -35,7 +35,7 @@ django.setup()
 from datetime import UTC, datetime
 from decimal import Decimal
 from django.conf import settings
-from orders import payments, refunds, selectors, services
+from orders import payments, refunds, reserving, selectors, services
 from orders.payments.base import Payment, PaymentState
 from tests import factories
 settings.PUBLIC_ORIGIN = "http://127.0.0.1:1"
@@ -62,7 +62,7 @@ def later(minutes: int = 31) -> datetime:
 
 
 RESERVE = """
-order = services.reserve(
+order = reserving.reserve(
     customer_id="c-1", email="", order_id={order_id!r}, agreed_total=Decimal("15.98"),
     address=factories.ADDRESS, at=now,
 )
@@ -71,7 +71,7 @@ ORDER_ID = "0199d000-0000-7000-8000-000000000000"
 
 
 def test_killed_before_the_reservation_is_written(emma, provider):
-    run_until_killed("services.transaction = die\n" + RESERVE.format(order_id=ORDER_ID))
+    run_until_killed("reserving.transaction = die\n" + RESERVE.format(order_id=ORDER_ID))
     assert stored_orders() == []
     assert stock(emma) == 9
 

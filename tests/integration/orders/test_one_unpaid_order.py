@@ -10,7 +10,8 @@ import pytest
 
 from cart import services as carts
 from cart.selectors import cart_of
-from orders import payments, services
+from orders import payments, reserving, services
+from orders.errors import BooksUnavailableError, OrderError
 from orders.models import Order, UnpaidOrder
 from orders.payments.base import PaymentUnavailableError
 from orders.services import Released, release_unpaid
@@ -143,7 +144,7 @@ def test_one_too_few_for_both_leaves_the_order_before_as_it_is(emma):
     fill_cart(b_emma=6)
     first = reserve(total="63.92")  # eight of nine
     fill_cart(b_emma=1)
-    with pytest.raises(services.BooksUnavailableError, match=r"Emma: Only 1 copy is in stock"):
+    with pytest.raises(BooksUnavailableError, match=r"Emma: Only 1 copy is in stock"):
         reserve(total="71.91")
     assert (the_order().order_id, the_order().status, stock(emma)) == (first.order_id, "awaiting_payment", 1)
 
@@ -152,15 +153,15 @@ def test_books_sold_out_at_the_last_moment_leave_the_order_before_as_it_is(emma,
     first = reserve(total="15.98")
     other = factories.book("Other", price="1.00", stock=1, book_id="b-other")
     fill_cart(b_other=1)
-    read = services.cart_of
+    read = reserving.cart_of
 
     def cart_and_then(owner: str, **fields: Any) -> Any:
         cart = read(owner, **fields)
         other.update(actions=[type(other).stock.set(0)])
         return cart
 
-    monkeypatch.setattr(services, "cart_of", cart_and_then)
-    with pytest.raises(services.BooksUnavailableError, match=r"Other: This book is sold out"):
+    monkeypatch.setattr(reserving, "cart_of", cart_and_then)
+    with pytest.raises(BooksUnavailableError, match=r"Other: This book is sold out"):
         reserve(total="16.98")
     assert (the_order().order_id, the_order().status) == (first.order_id, "awaiting_payment")
 
@@ -280,7 +281,7 @@ def test_two_tabs_with_two_carts_leave_one_order_awaiting_payment(emma, provider
                 change = 0
             try:
                 return reserve(total=str(cart_of("c-1").subtotal)).order_id
-            except services.OrderError:
+            except OrderError:
                 continue  # the cart changed between the page and its form, or there were too many at once
         return ""
 

@@ -12,7 +12,7 @@ from pynamodb.exceptions import CancellationReason, TransactWriteError, VerboseC
 
 from cart.selectors import cart_of
 from catalog import services as catalogue
-from orders import services
+from orders import reserving, services
 from orders.errors import (
     BooksUnavailableError,
     CartChangedError,
@@ -190,7 +190,7 @@ def test_a_book_withdrawn_between_reading_and_writing_is_named(monkeypatch):
 
 def after_reading(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
     """Do something once, between a reservation's reading of the cart and its transaction."""
-    read = services.cart_of
+    read = reserving.cart_of
     first = iter([True])
 
     def cart_and_then(owner: str, **fields: Any) -> Any:
@@ -199,7 +199,7 @@ def after_reading(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
             act()
         return cart
 
-    monkeypatch.setattr(services, "cart_of", cart_and_then)
+    monkeypatch.setattr(reserving, "cart_of", cart_and_then)
 
 
 @pytest.mark.parametrize("agreed", ["0.01", "0.00", "-7.99", "7.98", "999999.00"])
@@ -217,7 +217,7 @@ def test_what_was_agreed_line_by_line_must_be_what_is_in_the_cart():
     factories.book("Twin", price="7.99", book_id="b-twin")
     fill_cart(b_twin=1)
     with pytest.raises(CartChangedError, match=r"Your cart has changed since this page was shown."):
-        services.reserve(
+        reserving.reserve(
             customer_id="c-1",
             email="",
             order_id=draw_order_id(at=NOW),
