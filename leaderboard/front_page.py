@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -112,7 +112,7 @@ def _streams(title: str, found: selectors.Overview) -> Panel:
         columns=[
             Column(_("Changes to")),
             Column(_("Seconds behind")),
-            Column(_("Latest change")),
+            Column(_("Latest change"), _clock),
             Column(_("Standing")),
         ],
         rows=[
@@ -148,5 +148,5 @@ def _short(day: date) -> str:
     return date_format(day, "j M")
 
 
-def _clock(moment: Any) -> str:
-    return date_format(timezone.localtime(moment), "j M, H:i:s")
+def _clock(moment: datetime | None) -> str:
+    return date_format(timezone.localtime(moment), "j M, H:i:s") if moment else ""

@@ -19,6 +19,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
 
 from bookstore.dynamodb.admin.spreadsheets import csv_line
 
@@ -39,7 +40,7 @@ class Chart(StrEnum):
 
 
 def written(value: Any) -> str:
-    """Return a value as people read it."""
+    """Return a value as people read it, a moment by their own clock."""
     match value:
         case None:
             return ""
@@ -48,7 +49,7 @@ def written(value: Any) -> str:
         case int() | Decimal():
             return str(number_format(value, force_grouping=True))
         case datetime():
-            return date_format(value, "j F Y, H:i")
+            return date_format(localtime(value), "j F Y, H:i")
         case date():
             return date_format(value, "j F Y")
     return str(value)

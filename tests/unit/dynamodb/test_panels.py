@@ -1,7 +1,7 @@
 """The front page's panels: what is drawn, what stands in the table, what stands in the CSV."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import include, path
+from django.utils import timezone
 
 from bookstore.dynamodb.admin import panels
 from bookstore.dynamodb.admin.panels import Chart, Column, Panel, Row, front_page, round_above
@@ -88,6 +89,11 @@ def test_what_a_panel_says_is_escaped() -> None:
     page = render_to_string("admin_on_dynamodb/panel.html", {"panel": panel})
     for raw in ("<b>", "<i>", "<u>", 'href=""x"'):
         assert raw not in page
+
+
+def test_a_moment_is_told_by_the_shops_own_clock() -> None:
+    with timezone.override("Europe/London"):
+        assert panels.written(datetime(2026, 7, 1, 23, 30, tzinfo=UTC)) == "2 July 2026, 00:30"
 
 
 def test_a_panel_without_numbers_says_why() -> None:
