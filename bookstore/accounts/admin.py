@@ -77,6 +77,8 @@ def _take(
 
 def _sign_out(admin: ToolsAdmin, request: HttpRequest, customer: Customer, _form: ToolForm) -> str:
     _take(admin, request, customer, services.sign_out_by_staff, message=_("Signed out everywhere."))
+    if customer.pk == request.user.pk:
+        request.session.flush()  # it has ended: what this request knows of it is not to be stored
     return _("The customer is signed out everywhere.")
 
 

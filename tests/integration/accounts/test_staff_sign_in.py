@@ -87,6 +87,16 @@ def test_a_session_is_good_for_the_admin_for_so_long_and_for_the_shop_longer(
         assert browser.shop.get("/admin/").status_code == 200
 
 
+def test_who_signs_out_everywhere_behind_the_counter_is_led_to_sign_in(pool: Any, browser: Any) -> None:
+    browser.sign_in(OWNER, pool.password)
+    age(browser, checked_at=1.5)  # the groups are asked for, and kept, in the same request
+    own = f"/admin/accounts/customer/{pool.sub(OWNER)}/"
+    answer = browser.send(f"{own}do/sign_out/", {"_token": "0" * 16})
+    assert (answer.status_code, answer.headers.get("Location")) == (302, f"{own}change/")
+    assert browser.shop.get(f"{own}change/").headers["Location"].startswith("/admin/login/")
+    assert not browser.is_signed_in()
+
+
 def test_two_tabs_that_are_due_together_both_stay(pool: Any, browser: Any) -> None:
     browser.sign_in(STAFF, pool.password)
     age(browser, checked_at=2)
