@@ -1,5 +1,6 @@
 """Long work in pieces, as Lambda runs it: out of time, killed, told twice, and told to somebody else."""
 
+import csv
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from bookstore import aws
+from bookstore.dynamodb.admin import audit
 from bookstore.functions import tasks
 from bookstore.opensearch import rebuild as rebuilding
 from bookstore.opensearch.errors import SearchUnavailableError
@@ -195,6 +197,17 @@ def test_scheduled_commands_run_at_once_and_leave_no_task():
     done = tasks.handler({"command": "release_unpaid_orders"}, context(LONG))
     assert done["state"] == "done"
     assert Task.count() == 0
+
+
+def test_the_admins_log_is_exported_as_what_the_function_says():
+    person = audit.Person("o-1", "owner@example.com")
+    entry = audit.entry_of(label="notes.note", key="n-1", shown="Of colours", user=person, kind="changed")
+    audit.store(entry)
+    event = {"command": "export_admin_log", "arguments": [entry.day, entry.day]}
+    done = tasks.handler(event, context(LONG))
+    assert done["state"] == "done"
+    (line,) = csv.DictReader(done["said"].splitlines())
+    assert (line["user"], line["row"], line["name"]) == ("owner@example.com", "notes.note#n-1", "Of colours")
 
 
 @pytest.mark.parametrize(
