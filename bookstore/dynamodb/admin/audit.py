@@ -22,7 +22,7 @@ from bookstore.dynamodb.admin.models import ADDED, CHANGED, DELETED, FieldChange
 from bookstore.dynamodb.admin.spreadsheets import csv_line
 from bookstore.dynamodb.attributes import instant_text
 
-ENTRIES_SHOWN = 100  # in a row's history, newest first
+ENTRIES_SHOWN = 100  # on a page of a row's history, newest first
 VALUE_CHARACTERS = 12_000  # of an old or a new value; DynamoDB's items end at 400 KB
 SHOWN_CHARACTERS = 500  # of them, in a history; older entries have no more
 
@@ -196,9 +196,12 @@ class Entry:
             return None
 
 
-def history(label: str, key: str, *, limit: int = ENTRIES_SHOWN) -> list[Entry]:
-    """Return a row's latest entries, newest first: one Query."""
-    found = LogItem.query(target_of(label, key), scan_index_forward=False, limit=limit, page_size=limit)
+def history(label: str, key: str, *, limit: int = ENTRIES_SHOWN, before: str = "") -> list[Entry]:
+    """Return a row's latest entries, newest first, or those before one of them by its ``log_key``: one Query."""
+    older = LogItem.log_key < before if before else None
+    found = LogItem.query(
+        target_of(label, key), older, scan_index_forward=False, limit=limit, page_size=limit
+    )
     return [Entry(item) for item in found]
 
 

@@ -51,6 +51,7 @@ else:
 # That an action may take: API Gateway, as most gateways, hangs up after 29 seconds, and the row that was
 # begun last has the other nine. DynamoDB may be waited for as long; a page has less.
 ACTION_SECONDS = 20.0
+LOG_KEY_CHARACTERS = 100  # more than any has: what an address says is no longer than a key may be
 AUTOCOMPLETED = 20  # hits a page, as Django's view has it
 FAILURES_TOLD = 5  # by name; the others are counted
 
@@ -328,7 +329,7 @@ class FacadeAdmin(_ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """Show Django's history page out of the audit log, newest first."""
+        """Show Django's history page out of the audit log, newest first; an address says before which entry."""
         try:
             row = self.get_object(request, unquote(object_id))
         except AwayError as error:
@@ -337,13 +338,19 @@ class FacadeAdmin(_ModelAdmin):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
         if not self.has_view_or_change_permission(request, row):
             raise PermissionDenied
-        entries = audit.history(self.opts.label_lower, str(row.pk))
+        before = request.GET.get("before", "")[:LOG_KEY_CHARACTERS]
+        entries = audit.history(
+            self.opts.label_lower, str(row.pk), limit=audit.ENTRIES_SHOWN + 1, before=before
+        )
+        shown, older = entries[: audit.ENTRIES_SHOWN], entries[audit.ENTRIES_SHOWN :]
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
             "title": _("Change history: %s") % row,
             "subtitle": None,
-            "action_list": Paginator(entries, audit.ENTRIES_SHOWN).page(1),
+            "action_list": Paginator(shown, audit.ENTRIES_SHOWN).page(1),
+            "older": shown[-1].item.log_key if older else None,
+            "newest": not before,
             "pagination_required": False,
             "module_name": str(capfirst(self.opts.verbose_name_plural)),
             "object": row,

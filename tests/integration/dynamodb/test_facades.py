@@ -5,6 +5,7 @@ import random
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -16,11 +17,13 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import NotSupportedError
 from django.db.models import F
 from django.test import Client
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import PutError, TransactWriteError
 
-from bookstore.dynamodb.admin import options
+from bookstore.dynamodb.admin import audit, options
+from bookstore.dynamodb.admin.audit import Person
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, MissingIndexError, RefusedError
 from bookstore.dynamodb.admin.models import LogItem
+from bookstore.dynamodb.tables import transaction
 from tests.shelf import Part, VolumeItem
 
 VOLUMES = "/admin/admin_on_dynamodb/volume/"
@@ -725,6 +728,41 @@ def test_who_may_only_look_gets_a_403_by_address_too(clerk: Client, volumes: Any
     assert reader.get("/admin/", follow=True).status_code == 403
     stranger = Client().get("/admin/login/", {"next": "/admin/"}).headers["Location"]
     assert stranger == f"{settings.LOGIN_URL}?next=%2Fadmin%2F"
+
+
+def test_a_long_history_leads_to_its_older_entries(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch, wire: Any
+) -> None:
+    monkeypatch.setattr(audit, "ENTRIES_SHOWN", 2)
+    shelve(1)
+    row = volumes.Volume.objects.get(pk="fiction-00")
+    for number in range(5):
+        at = datetime(2026, 11, 28, 12, number, tzinfo=UTC)
+        audit.store(
+            audit.entry(user=Person("o-1", "Olga"), row=row, kind="changed", message=f"No. {number}.", at=at)
+        )
+    address, shown = f"{VOLUMES}fiction-00/history/", []
+    while address:
+        with wire.count() as calls:
+            page = text(owner.get(address))
+        assert calls.dynamodb == 2
+        shown.append(re.findall(r"No\. (\d)\.", page))
+        found = re.search(r'rel="next" href="([^"]+)"', page)
+        address = f"{VOLUMES}fiction-00/history/{found[1]}" if found else ""
+    assert shown == [["4", "3"], ["2", "1"], ["0"]]
+    assert 'href="?">Newest entries' in page
+    assert "No. 4." in text(owner.get(f"{VOLUMES}fiction-00/history/?before={'z' * 3000}"))
+
+
+def test_an_entry_of_the_log_is_written_once_and_never_over(volumes: Any) -> None:
+    item = audit.entry_of(label="notes.note", key="n-1", shown="", user=Person("o-1", "Olga"), kind="changed")
+    audit.store(item)
+    item.message = "Nothing happened."
+    with pytest.raises(PutError):
+        audit.store(item)
+    with pytest.raises(TransactWriteError), transaction() as write:
+        audit.record(write, item)
+    assert [each.item.message for each in audit.history("notes.note", "n-1")] == [""]
 
 
 def test_djangos_detour_to_a_row_by_its_content_type_leads_nowhere(owner: Client, volumes: Any) -> None:
