@@ -195,7 +195,7 @@ class AuthorAdmin(ToolsAdmin):
 
 def _report(request: HttpRequest, done: services.Renamed) -> str:
     """Say which books were not changed; return the sentence on the others."""
-    tell_failures(request, [f"{title}: {why}" for title, why in done.refused.items()])
+    tell_failures(request, list(done.refused.items()))
     if done.more:
         messages.warning(request, _("There are more books: change the name once more, and they follow."))
     count = len(done.changed)

@@ -100,7 +100,7 @@ def _report(request: HttpRequest, done: prices.Repriced, titles: dict[str, str])
     if count := len(done.there):
         told = ngettext("%(count)d book costs that already.", "%(count)d books cost that already.", count)
         messages.info(request, told % {"count": count})
-    tell_failures(request, [f"{titles[book_id]}: {why}" for book_id, why in done.refused.items()])
+    tell_failures(request, [(titles[book_id], why) for book_id, why in done.refused.items()])
 
 
 def _row(each: Sequence[Any], percent: Decimal, rounding: str) -> dict[str, Any]:

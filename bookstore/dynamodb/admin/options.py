@@ -22,7 +22,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.text import capfirst
+from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from pynamodb.exceptions import PynamoDBException
@@ -54,6 +54,7 @@ ACTION_SECONDS = 20.0
 LOG_KEY_CHARACTERS = 100  # more than any has: what an address says is no longer than a key may be
 AUTOCOMPLETED = 20  # hits a page, as Django's view has it
 FAILURES_TOLD = 5  # by name; the others are counted
+NAME_CHARACTERS = 60  # of each: messages are kept in a cookie, which holds two kilobytes or nothing
 
 
 @dataclass(frozen=True)
@@ -462,7 +463,7 @@ class FacadeAdmin(_ModelAdmin):
             try:
                 act(left[0])
             except (ChangedMeanwhileError, RefusedError, AwayError) as error:
-                failed.append(f"{left[0]}: {error}")
+                failed.append((left[0], error))
             except (PynamoDBException, BotoCoreError, ClientError) as error:
                 if not is_transient(error) or not (worked or failed):
                     raise
@@ -479,7 +480,7 @@ class FacadeAdmin(_ModelAdmin):
                 "It took too long: %(count)d are left, from %(first)s on. Run the action once more for them.",
                 len(left),
             )
-            messages.error(request, sentence % {"count": len(left), "first": left[0]})
+            messages.error(request, sentence % {"count": len(left), "first": _in_short(left[0])})
         return worked
 
     # --- What would ask content types ------------------------------------------------------------------------
@@ -518,12 +519,17 @@ def _keyed(row: Any) -> Any:
     return row
 
 
-def tell_failures(request: HttpRequest, failed: Sequence[str]) -> None:
-    """Say how many of many rows failed, if any; each in a sentence that names it, of which the first are told."""
+def tell_failures(request: HttpRequest, failed: Sequence[tuple[object, object]]) -> None:
+    """Say how many of many rows failed, if any, and of the first of them which and why."""
     if failed:
         sentence = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", len(failed))
-        which = " ".join(failed[:FAILURES_TOLD]) + (" …" if len(failed) > FAILURES_TOLD else "")
+        told = [f"{_in_short(row)}: {why}" for row, why in failed[:FAILURES_TOLD]]
+        which = " ".join(told) + (" …" if len(failed) > FAILURES_TOLD else "")
         messages.error(request, sentence % {"count": len(failed), "which": which})
+
+
+def _in_short(row: object) -> str:
+    return Truncator(str(row)).chars(NAME_CHARACTERS)
 
 
 def _has_time(request: HttpRequest) -> bool:

@@ -3,6 +3,7 @@
 import html
 import random
 import re
+import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -295,6 +296,15 @@ def test_an_action_takes_no_row_that_the_admin_does_not_show(
     assert [row.pk for row in volumes.Volume.objects.filter(pk__in=["plays-00", "fiction-00"])] == [
         "plays-00"
     ]
+
+
+def test_a_report_of_rows_with_long_names_is_not_lost(owner: Client, volumes: Any) -> None:
+    keys = [f"b-{number}" for number in range(5)]
+    for key in keys:
+        volume(f"{secrets.token_hex(149)}3", key)
+    asked = {"action": "put_up", "index": "0", "_selected_action": keys}
+    page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked, follow=True))
+    assert len(re.findall(r"[0-9a-f]{59}…: no threes", page)) == 5
 
 
 @pytest.mark.parametrize("across", ["0", "1"])
