@@ -214,6 +214,7 @@ class QueueFilter(admin.SimpleListFilter):
 
     title = gettext_lazy("work")
     parameter_name = "queue"
+    template = "admin/orders/order/queue_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002 - Django's signature
         """Return the queues as staff think of them."""
@@ -348,6 +349,7 @@ class OrderAdmin(ToolsAdmin):
         context = {
             "title": WORK[chosen][0] if chosen in WORK else gettext_lazy("Orders"),
             "work": [(name, label, name == chosen) for name, label in work],
+            "is_queue": chosen in WORK,
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
@@ -358,8 +360,9 @@ class OrderAdmin(ToolsAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Show for how long an order has waited, where it waits."""
-        columns = list(super().get_list_display(request))
-        return [*columns, "waiting"] if request.GET.get("queue") in WORK else columns
+        number, *others = super().get_list_display(request)
+        waiting = ["waiting"] if request.GET.get("queue") in WORK else []
+        return [number, *waiting, *others]
 
     @admin.display(description=gettext_lazy("waits"))
     def waiting(self, row: Order) -> str:

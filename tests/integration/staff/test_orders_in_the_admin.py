@@ -99,6 +99,10 @@ def test_the_work_is_listed_oldest_first_and_late_is_what_waits_too_long(clerk: 
         # The session, and a Query of each queue of the shop's own that it stands for.
         assert calls.dynamodb == (3 if queue == "late" else 2), queue
     page = text(clerk.get(f"{ORDERS}?queue=late"))
+    assert re.findall(r'class="field-(\w+)', page)[:2] == ["number", "waiting"]
+    assert "By month" not in page  # of a queue no index tells
+    for shown in (page, text(clerk.get(ORDERS))):
+        assert shown.count(">To ship</a>") == 1  # above the list, and not beside it
     assert '<a href="/admin/orders/order/?queue=to-pack">To pack</a>' in page
     assert 'aria-current="page">Late</a>' in page
     assert "5\u00a0days" in page
