@@ -827,3 +827,29 @@ def test_a_tool_that_asks_nothing_is_a_button_and_one_without_the_right_is_a_403
         clerk.post(f"{VOLUMES}b-e/do/lend/").status_code,
     } == {403}
     assert owner.put(dust).status_code == 405
+
+
+def test_a_page_of_ones_own_has_a_frame_and_tools_and_is_for_whom_it_says(
+    owner: Client, volumes: Any, clerk: Client
+) -> None:
+    volume("Emma", "b-e")
+    report, shelf, count = f"{VOLUMES}report/", f"{VOLUMES}b-e/shelf/", f"{VOLUMES}b-e/do/count/"
+    assert '<li aria-current="page">Report</li>' in text(owner.get(report))
+    assert [person.get(report).status_code for person in (clerk, Client())] == [403, 302]
+    page = text(owner.get(shelf))
+    assert f'<li><a href="{VOLUMES}b-e/change/">Emma</a></li>' in page
+    assert f'<form method="post" action="{count}"' in page
+    assert "do/count" not in text(owner.get(f"{VOLUMES}b-e/change/")) + text(clerk.get(shelf))
+    assert Client().get(shelf).status_code == 302
+    for nobody in ("nobody", "x" * 3000, "%00"):
+        gone = text(owner.get(f"{VOLUMES}{nobody}/shelf/", follow=True))
+        assert "exist" in gone
+    form = carried(page) | {"counted": "4"}
+    VolumeItem("b-e").update(actions=[VolumeItem.stock.set(9)])
+    told = text(owner.post(count, form))
+    assert "There are 9 now." in told
+    assert 'value="4"' in told
+    answer = owner.post(count, form | carried(told))  # which is an informed decision
+    assert answer.headers["Location"] == shelf
+    assert int(VolumeItem.get("b-e").stock) == 4
+    assert 'name="reader" value="Cy"' in text(owner.get(f"{VOLUMES}b-e/do/lend/?reader=Cy&_token=x"))

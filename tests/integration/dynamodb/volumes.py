@@ -9,6 +9,8 @@ from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.template import engines
+from django.template.response import TemplateResponse
 from django.urls import path
 
 from bookstore.dynamodb.admin.embedded import EmbeddedInline, EmbeddedModel
@@ -106,6 +108,30 @@ def dust(admin: Any, request: Any, volume: Any, form: Any) -> str:
     raise RefusedError(f"{volume} is clean.")
 
 
+class CountForm(ToolForm):
+    counted = forms.IntegerField()
+
+    @staticmethod
+    def seen_of(row: Any) -> int:
+        return int(row.stock)
+
+
+def count(admin: Any, request: Any, volume: Any, form: Any) -> str:
+    if form.seen != volume.stock:
+        raise ChangedMeanwhileError(f"There are {volume.stock} now.")
+    changed = {"stock": form.cleaned_data["counted"]}
+    volume.source.update(
+        volume, changed=changed, version=volume.version, beside=admin.beside(request, volume, "Counted.")
+    )
+    return "It is counted."
+
+
+SHELF = """
+{% extends "admin/page.html" %}
+{% block content %}{% for tool, address, form in tools %}{% include "admin/includes/tool_form.html" %}{% endfor %}{% endblock %}
+"""
+
+
 class VolumeAdmin(ToolsAdmin):
     list_display = ["name", "listing", "price", "stock"]
     list_editable = ["stock"]
@@ -118,7 +144,24 @@ class VolumeAdmin(ToolsAdmin):
     tools = [
         Tool("lend", "Lend", "change", lend, form=LendForm, offered=lambda volume: volume.stock > 0),
         Tool("dust", "Dust", "view", dust),
+        Tool("count", "Count", "change", count, form=CountForm, page="shelf"),
     ]
+
+    def get_urls(self) -> Any:
+        name = f"{APP}_volume_{{}}".format
+        return [
+            path("report/", self.page("delete", self.report), name=name("report")),
+            path("<path:object_id>/shelf/", self.page_of_row("view", self.shelf), name=name("shelf")),
+            *super().get_urls(),
+        ]
+
+    def report(self, request: Any) -> HttpResponse:
+        return TemplateResponse(request, "admin/page.html", self.frame(request, "Report"))
+
+    def shelf(self, request: Any, volume: Any) -> HttpResponse:
+        tools = self.tools_of(request, volume, "shelf")
+        shelf = engines["django"].from_string(SHELF)
+        return TemplateResponse(request, shelf, self.frame(request, "Shelf", volume, tools=tools))
 
     @admin.action(description="Put up by one", permissions=["change"])
     def put_up(self, request: Any, queryset: Any) -> None:
