@@ -116,10 +116,10 @@ def change_address(
 ) -> Order:
     """Send an order elsewhere, as long as it has not left; its history says that, and not from where.
 
-    To the same address it is returned as it is. Raises ``OrderChangedError``, and ``TooLateError`` for an
-    order that has left, or never will.
+    To the same address it is returned as it is. Raises ``BadAddressError``, ``OrderChangedError``, and
+    ``TooLateError`` for an order that has left, or never will.
     """
-    to = Address(**address.as_dict())  # type: ignore[no-untyped-call]  # PynamoDB's
+    to = Address(**address.checked().as_dict())  # type: ignore[no-untyped-call]  # PynamoDB's
 
     @in_turn
     def send_elsewhere(order: Order) -> Order:

@@ -73,8 +73,10 @@ def reserve(
     Raises ``CartEmptyError``, ``TooManyTitlesError``, ``BooksUnavailableError``,
     ``PriceChangedError``, ``CartChangedError``, ``OrderBusyError`` when others were buying
     the same books too fast, or, where an order had to be given up and the provider does not let
-    it, ``payments.base.PaymentError``. Nothing is reserved then.
+    it, ``payments.base.PaymentError``; ``BadAddressError``, and ``ValueError`` where parts of the address are
+    missing. Nothing is reserved then.
     """
+    to = (address if isinstance(address, PostalAddress) else PostalAddress.of(address)).checked()
     for _round in range(ROUNDS):
         cart = cart_of(customer_id, at=at)
         try:
@@ -86,9 +88,9 @@ def reserve(
             if there is None and isinstance(error, BooksUnavailableError):
                 there = _unpaid_like(cart, customer_id, at=at)
             if there:
-                return _sent_again(there, address)
+                return _sent_again(there, to)
             raise
-        order = _draft(cart, customer_id=customer_id, email=email, order_id=order_id, address=address, at=at)
+        order = _draft(cart, customer_id=customer_id, email=email, order_id=order_id, to=to, at=at)
         refused = _write_reservation(order)
         if not refused:
             log.info("an order was reserved", extra={"order_id": order_id})
@@ -96,7 +98,7 @@ def reserve(
         is_there, sold = refused[0], refused[-len(order.lines) :]
         there = find_order(customer_id, order_id) if is_there else None
         if there := there or _unpaid_like(cart, customer_id, at=at):
-            return _sent_again(there, address)
+            return _sent_again(there, to)
         if any(sold):
             raise _why_refused(cart, list(compress(cart.lines, sold)))
         if paid := _make_way(customer_id, at=at):
@@ -175,9 +177,8 @@ def _make_way(customer_id: str, *, at: datetime) -> Order | None:
     return None
 
 
-def _sent_again(order: Order, address: PostalAddress | Mapping[str, str | None]) -> Order:
+def _sent_again(order: Order, to: PostalAddress) -> Order:
     """Give an order that is not paid yet the address that came with its form this time."""
-    to = _postal(address)
     if order.state is not Status.AWAITING_PAYMENT or PostalAddress.of(order.address.attribute_values) == to:
         return order
     sent = Address(**to.as_dict())  # type: ignore[no-untyped-call]  # PynamoDB's
@@ -262,10 +263,9 @@ def _draft(
     customer_id: str,
     email: str,
     order_id: str,
-    address: PostalAddress | Mapping[str, str | None],
+    to: PostalAddress,
     at: datetime,
 ) -> Order:
-    to = _postal(address)
     subtotal = to_cents(cart.subtotal)
     discount = delivery = tax = Decimal("0.00")
     reserved = StatusChange(status=str(Status.AWAITING_PAYMENT), at=at, by=BY_CUSTOMER)  # type: ignore[no-untyped-call]  # PynamoDB's
@@ -289,10 +289,6 @@ def _draft(
         queue_name=queue_key(str(Status.AWAITING_PAYMENT), order_id),
         month_name=localtime(at).strftime("%Y-%m"),
     )
-
-
-def _postal(address: PostalAddress | Mapping[str, str | None]) -> PostalAddress:
-    return address if isinstance(address, PostalAddress) else PostalAddress.of(address)
 
 
 def _order_line(line: CartLineView) -> OrderLine:

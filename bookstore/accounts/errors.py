@@ -1,5 +1,7 @@
 """What goes wrong with an account; each message is a sentence for the customer."""
 
+from collections.abc import Mapping
+
 
 class AccountError(Exception):
     """Base of what a customer may be told about the account."""
@@ -15,6 +17,14 @@ class AccountDisabledError(AccountError):
 
 class TooManyAddressesError(AccountError):
     """The customer keeps as many addresses as there may be."""
+
+
+class BadAddressError(AccountError):
+    """Nothing could be sent to an address: ``problems`` has a sentence for each wrong part."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = dict(problems)
 
 
 class AddressNotFoundError(AccountError):

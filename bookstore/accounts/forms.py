@@ -4,21 +4,25 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from bookstore.accounts.selectors import PostalAddress
+from bookstore.accounts.selectors import ADDRESS_CHARACTERS, PostalAddress
 from bookstore.countries import countries
 
 
 class AddressForm(forms.Form):
     """Where an order goes; ``address`` is the answer once the form is valid."""
 
-    name = forms.CharField(label=_("Full name"), max_length=100)
-    line1 = forms.CharField(label=_("Address"), max_length=100)
-    line2 = forms.CharField(label=_("Address, second line"), max_length=100, required=False)
-    city = forms.CharField(label=_("Town or city"), max_length=80)
-    region = forms.CharField(label=_("County or region"), max_length=80, required=False)
-    postcode = forms.CharField(label=_("Postcode"), max_length=16)
+    name = forms.CharField(label=_("Full name"), max_length=ADDRESS_CHARACTERS["name"])
+    line1 = forms.CharField(label=_("Address"), max_length=ADDRESS_CHARACTERS["line1"])
+    line2 = forms.CharField(
+        label=_("Address, second line"), max_length=ADDRESS_CHARACTERS["line2"], required=False
+    )
+    city = forms.CharField(label=_("Town or city"), max_length=ADDRESS_CHARACTERS["city"])
+    region = forms.CharField(
+        label=_("County or region"), max_length=ADDRESS_CHARACTERS["region"], required=False
+    )
+    postcode = forms.CharField(label=_("Postcode"), max_length=ADDRESS_CHARACTERS["postcode"])
     country = forms.ChoiceField(label=_("Country"), choices=countries, initial=lambda: settings.HOME_COUNTRY)
-    phone = forms.CharField(label=_("Telephone"), max_length=32, required=False)
+    phone = forms.CharField(label=_("Telephone"), max_length=ADDRESS_CHARACTERS["phone"], required=False)
 
     AUTOCOMPLETE = {
         "name": "name",

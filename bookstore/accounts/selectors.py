@@ -14,14 +14,28 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from bookstore import aws
-from bookstore.accounts.errors import CognitoUnavailableError
+from bookstore.accounts.errors import BadAddressError, CognitoUnavailableError
 from bookstore.accounts.models import CustomerItem, SavedAddress
-from bookstore.countries import country_name
+from bookstore.countries import NAMES, country_name
 
 PEOPLE_FOUND_AT_MOST = 60  # what Cognito answers at once
 TERM_CHARACTERS = 100  # of what people are looked for by; Cognito's own limit of a filter is 256
 GROUPS_AT_MOST = 60  # Cognito's own limit of an answer
 _CUSTOMER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+NEEDED = ("name", "line1", "city", "postcode", "country")  # parts of an address
+# Of each part of an address: what a label has room for.
+ADDRESS_CHARACTERS: Mapping[str, int] = {
+    "name": 100,
+    "line1": 100,
+    "line2": 100,
+    "city": 80,
+    "region": 80,
+    "postcode": 16,
+    "country": 2,
+    "phone": 32,
+}
 
 
 @dataclass(frozen=True)
@@ -44,11 +58,25 @@ class PostalAddress:
         Runs of spaces become one. Raises ``ValueError`` naming what is missing.
         """
         tidy = {field.name: " ".join((values.get(field.name) or "").split()) for field in fields(cls)}
-        missing = [name for name in ("name", "line1", "city", "postcode", "country") if not tidy[name]]
+        missing = [name for name in NEEDED if not tidy[name]]
         if missing:
             msg = f"an address needs {', '.join(missing)}"
             raise ValueError(msg)
         return cls(**tidy)
+
+    def checked(self) -> "PostalAddress":
+        """Return the address as it is; raise ``BadAddressError`` where nothing could be sent to it."""
+        problems = {
+            name: _("This has more than %(most)d characters.") % {"most": most}
+            for name, most in ADDRESS_CHARACTERS.items()
+            if len(getattr(self, name)) > most
+        }
+        problems |= {name: _("An address needs this.") for name in NEEDED if not getattr(self, name).strip()}
+        if self.country not in NAMES:
+            problems["country"] = _("Choose one of the countries in the list.")
+        if problems:
+            raise BadAddressError(problems)
+        return self
 
     @property
     def key(self) -> str:

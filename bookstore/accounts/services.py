@@ -265,8 +265,9 @@ def remember_address(*, customer_id: str, address: PostalAddress | Mapping[str, 
 def add_address(*, customer_id: str, address: PostalAddress) -> None:
     """Keep another address, as the last of the list; one that is already there stays once.
 
-    Raises ``TooManyAddressesError``.
+    Raises ``BadAddressError``, ``TooManyAddressesError``.
     """
+    address.checked()
 
     def added(before: list[PostalAddress]) -> list[PostalAddress]:
         if address.key in {each.key for each in before}:
@@ -284,8 +285,9 @@ def add_address(*, customer_id: str, address: PostalAddress) -> None:
 def change_address(*, customer_id: str, key: str, address: PostalAddress) -> None:
     """Put an address in the place of another, which is told by its key.
 
-    Raises ``AddressNotFoundError`` when it was changed or removed meanwhile.
+    Raises ``BadAddressError``, and ``AddressNotFoundError`` when it was changed or removed meanwhile.
     """
+    address.checked()
 
     def changed(before: list[PostalAddress]) -> list[PostalAddress]:
         if key not in {each.key for each in before}:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from bookstore.accounts.errors import BadAddressError
 from bookstore.dynamodb.admin import errors
 from bookstore.dynamodb.admin.tools import Tool, ToolForm
 from bookstore.typesetting import money
@@ -25,7 +26,9 @@ from orders.states import CANCELLABLE_BY_STAFF, SENT, Status
 from orders.steps import Instruction
 
 in_the_admins_words = partial(
-    errors.in_the_admins_words, (OrderError, PaymentError), changed=(OrderChangedError, SentBeforeError)
+    errors.in_the_admins_words,
+    (OrderError, PaymentError, BadAddressError),
+    changed=(OrderChangedError, SentBeforeError),
 )
 
 
