@@ -30,6 +30,7 @@ from bookstore.devstack.terminal import Log, Terminal, is_terminal, loudly, say,
 
 STORES = ("aws", "search", "redis")
 RUN_THE_SHOP = ("web", "streams", "unpaid")  # the programs that start anew after an edit
+PAYMENTS = "payments.json"  # the payment provider's state
 LOOK_SECONDS = 0.2  # between looks at the programs and their logs
 JOURNAL_SECONDS = 5.0  # between entries in the journal of what is not saved
 EDITS_LOOK_SECONDS = 1.0  # between looks at the source files
@@ -231,8 +232,9 @@ class Shop:
         if self._is_told():
             raise _Told
         say("  Filling the shop …")
+        payments = ["--payments", str(self.folder / PAYMENTS)]
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "manage.py"), "prepare_shop"],
+            [sys.executable, str(ROOT / "manage.py"), "prepare_shop", *payments],
             env={**self._environment, "LOG_LEVEL": "WARNING"},  # the steps are told; the rest is noise here
             stdin=subprocess.DEVNULL,
             start_new_session=True,
@@ -263,7 +265,7 @@ class Shop:
     ) -> None:
         self._sources = Sources()
         manage = [sys.executable, str(ROOT / "manage.py")]
-        payments = ["--port", str(addresses["payment"]), "--state", str(self.folder / "payments.json")]
+        payments = ["--port", str(addresses["payment"]), "--state", str(self.folder / PAYMENTS)]
         self._start_program("web", [*manage, "serve", str(port)], logs)
         self._start_program("streams", [*manage, "pump_streams", "--positions", str(positions)], logs)
         modules = [sys.executable, "-m"]

@@ -1,5 +1,6 @@
 """Place the sample orders: a few customers who bought before, so that the bestsellers have something to tell."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,6 +45,12 @@ ADDRESS = PostalAddress(
 )
 
 
+def sample_orders() -> Iterator[Order]:
+    """Yield the sample orders that there are, as they stand."""
+    for number in range(1, len(PURCHASES) + 1):
+        yield from orders_of(f"sample-customer-{number}").items
+
+
 class Command(LocalCommand):
     """Each sample customer orders once, through the cart and the services that everybody uses.
 
@@ -77,7 +84,7 @@ def _order(customer_id: str, wanted: dict[str, int], *, at: datetime) -> bool:
         state=PaymentState.PAID,
         amount=order.total,
         currency=order.currency,
-        reference="sample",  # no provider took it: these customers are made up
+        reference="sample",  # the buyer's page was never open: these customers are made up
     )
     confirm(customer_id=customer_id, order_id=order.order_id, payment=payment, at=at)
     return True
