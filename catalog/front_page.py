@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from bookstore.dynamodb.admin.panels import Chart, Column, Panel, Row, front_page
+from bookstore.dynamodb.admin.panels import Column, Panel, Row, front_page
 from catalog import selectors
 from catalog.models import LOW, SOLD_OUT
 
@@ -29,7 +29,6 @@ def low_stock(request: HttpRequest) -> Iterator[Panel]:  # noqa: ARG001 - everyo
             )
             for book in selectors.books_to_look_after(standing=LOW, limit=SHOWN)
         ],
-        chart=Chart.BARS,
         measure=2,
         nothing=_("There is enough of every book that is not sold out."),
         links=[

@@ -83,7 +83,6 @@ def _by_category(title: str, found: selectors.Overview) -> Panel:
             for slug, amount in cents.most_common()
             if amount
         ],
-        chart=Chart.BARS,
         nothing=_nothing_sold(),
         place=SALES,
     )
@@ -98,7 +97,6 @@ def _bestsellers(title: str, found: selectors.Overview) -> Panel:
             Row((each.book.name, each.copies), url=reverse("admin:catalog_book_change", args=[each.book.id]))
             for each in found.bestsellers
         ],
-        chart=Chart.BARS,
         nothing=_nothing_sold(),
         place=SALES,
     )
@@ -111,7 +109,7 @@ def _streams(title: str, found: selectors.Overview) -> Panel:
         title,
         columns=[
             Column(_("Changes to")),
-            Column(_("Seconds behind")),
+            Column(_("Seconds behind"), _seconds),
             Column(_("Latest change"), _clock),
             Column(_("Standing")),
         ],
@@ -119,7 +117,9 @@ def _streams(title: str, found: selectors.Overview) -> Panel:
             Row((table, note.seconds_behind(now), note.settled_until, _standing(note)))
             for table, note in found.streams.items()
         ],
-        summary=_("A stream at rest tells nothing: it stands as it did at its latest change."),
+        reach=60,  # a minute: what is behind by less is not late
+        summary=" ".join(_what_waits(found))
+        or _("Nothing waits. A stream at rest stands as it did at its latest change."),
         nothing=_("Nothing follows the tables."),
         wide=True,
         place=STREAMS,
@@ -130,6 +130,16 @@ def _standing(note: StreamNote) -> str:
     if note.waiting_since and note.waiting_at:
         return _("Waits for a store; tried again on %(time)s.") % {"time": _clock(note.waiting_at)}
     return _("Nothing waits.") if note.settled_at else _("No change has come yet.")
+
+
+def _what_waits(found: selectors.Overview) -> Iterator[str]:
+    for table, note in found.streams.items():
+        if note.waiting_since:
+            yield f"{table}: {_standing(note)}"
+
+
+def _seconds(behind: int | None) -> str:
+    return _("no change yet") if behind is None else _("%(seconds)d s") % {"seconds": behind}
 
 
 def _sales() -> Column:

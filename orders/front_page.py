@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from bookstore.dynamodb.admin.panels import Chart, Column, Panel, Row, front_page
+from bookstore.dynamodb.admin.panels import Column, Panel, Row, front_page
 from orders import selectors
 
 PLACE = 10  # before all else: it is what there is to do
@@ -20,13 +20,13 @@ def orders_waiting(request: HttpRequest) -> Iterator[Panel]:  # noqa: ARG001 - e
     yield Panel(
         "orders-waiting",
         _("Orders waiting"),
-        columns=[Column(_("Waiting")), Column(_("Orders"))],
+        columns=[Column(_("Waiting")), Column(_("Orders"), str)],
         rows=[
-            Row((_("to pack"), _counted(waiting.to_pack)), url=_queue("to-pack")),
-            Row((_("to ship"), _counted(waiting.to_ship)), url=_queue("to-ship")),
-            Row((_("late"), _counted(waiting.late)), url=_queue("late")),
+            Row((_("To pack"), _counted(waiting.to_pack)), url=_queue("to-pack")),
+            Row((_("To ship"), _counted(waiting.to_ship)), url=_queue("to-ship")),
+            Row((_("Late"), _counted(waiting.late)), url=_queue("late")),
         ],
-        chart=Chart.COUNTS,
+        reach=10,
         wide=True,
         place=PLACE,
     )
@@ -36,6 +36,12 @@ def _queue(name: str) -> str:
     return f"{reverse('admin:orders_order_changelist')}?queue={name}"
 
 
-def _counted(orders: int) -> str:
-    """Write a number of orders; of more than are counted, that there are more."""
-    return f"{selectors.WAITING_COUNTED}+" if orders > selectors.WAITING_COUNTED else str(orders)
+class AtLeast(int):
+    """A number of orders that were not counted to the end."""
+
+    def __str__(self) -> str:
+        return f"{int(self)}+"
+
+
+def _counted(orders: int) -> int:
+    return AtLeast(selectors.WAITING_COUNTED) if orders > selectors.WAITING_COUNTED else orders

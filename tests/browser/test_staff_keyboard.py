@@ -85,7 +85,7 @@ def test_a_days_work_is_done_without_a_mouse(visit: Callable[..., Page]) -> None
     expect(page).to_have_url(re.compile("/admin/$"))
     said = page.locator(".messagelist")
 
-    press(page.get_by_role("link", name="to pack"))
+    press(page.get_by_role("link", name="To pack"))
     number = page.locator("#result_list tbody th a").first.inner_text()
     skip_to_content(page)
     type_into(page.locator("#searchbar"), number)

@@ -35,8 +35,6 @@ class Chart(StrEnum):
 
     COLUMNS = "columns"  # one upright bar a row, as for days
     BARS = "bars"  # one lying bar a row, with its name before it, of the first ten
-    COUNTS = "counts"  # large numbers, each with its name below it
-    TABLE = "table"  # as they are
 
 
 def written(value: Any) -> str:
@@ -102,8 +100,9 @@ class Panel:
     title: str
     columns: Sequence[Column] = ()
     rows: Sequence[Row] = ()
-    chart: Chart = Chart.TABLE
-    measure: int = 1  # the column that is drawn
+    chart: Chart = Chart.BARS
+    measure: int = 1  # the column that is drawn; a row without a number in it has no bar
+    reach: int = 0  # what the axis shows at least, so that little looks little
     summary: str = ""  # the whole of it in a sentence
     nothing: str = ""  # said where there are no rows
     away: str = ""  # why there are no numbers at the moment
@@ -129,7 +128,10 @@ class Panel:
     @property
     def top(self) -> Decimal:
         """Where the axis ends: a round number that no bar is longer than."""
-        return round_above(max((Decimal(row.values[self.measure]) for row in self.rows), default=Decimal(0)))
+        return round_above(max([Decimal(self.reach), *map(self._drawn, self.rows)]))
+
+    def _drawn(self, row: Row) -> Decimal:
+        return max(Decimal(row.values[self.measure] or 0), Decimal(0))
 
     @property
     def marks(self) -> list[str]:
@@ -160,7 +162,7 @@ class Panel:
         top, drawn = self.top, len(self.rows) - self.undrawn
         rows = zip(self.rows, self.table, strict=True)
         for number, (row, (url, cells)) in enumerate(islice(rows, drawn)):
-            share = max(Decimal(row.values[self.measure]), Decimal(0)) / top
+            share = self._drawn(row) / top
             yield Bar(
                 label=cells[0].text,
                 text=cells[self.measure].text,
