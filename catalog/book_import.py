@@ -274,8 +274,8 @@ def apply(
 ) -> Applied:
     """Do what a plan says, row by row, each with its entry in the log in the name of ``by``.
 
-    ``on_rows`` is told how many more rows are done. A row that is done already, by a piece that was killed, counts as done. Raises the stores'
-    errors: call it again.
+    ``on_rows`` is told how many more rows are done. A row that is done already, by a piece that was
+    killed, counts as done. Raises the stores' errors: call it again.
     """
     todo = [row for row in plan.rows if row.kind in {NEW, CHANGES}]
     done = resume or Applied(len(todo))

@@ -1,8 +1,9 @@
 """Books out of CSV files: which column says what, and what a row comes to.
 
 A *mapping* is a TOML file with a table for each thing that is said about a book, ``book_id``,
-``stock``, ``added_on`` (the day it came into the shop) or a field of ``drafts.BookFacts``. A table has either ``column``, or
-``demonstration = true`` for a value derived from the id. Beside ``column`` may stand:
+``stock``, ``added_on`` (the day it came into the shop) or a field of ``drafts.BookFacts``. A table
+has either ``column``, or ``demonstration = true`` for a value derived from the id. Beside
+``column`` may stand:
 
 =============  =====================================================================
 ``prefix``     put before what the column says

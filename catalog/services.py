@@ -59,9 +59,10 @@ def add_book(
 ) -> Book:
     """Put a new book on sale; or not yet, as a withdrawn one that ``bring_back_book`` puts there.
 
-    ``name``, ``category`` and ``price`` must be said; the category need not exist yet. ``added_at`` is when the book came into the shop, now unless said
-    otherwise. ``beside`` adds what belongs into the same transaction, such as a log's entry.
-    Raises ``BadBookError``, ``BookExistsError``, ``DuplicateIsbnError``. Category counts are behind until the next recount.
+    ``name``, ``category`` and ``price`` must be said; the category need not exist yet. ``added_at``
+    is when the book came into the shop, now unless said otherwise. ``beside`` adds what belongs into
+    the same transaction, such as a log's entry. Raises ``BadBookError``, ``BookExistsError``,
+    ``DuplicateIsbnError``. Its category's count is behind until the next recount.
     """
     book = new_book(
         book_id=book_id,
@@ -174,10 +175,10 @@ def revise_book(
 ) -> int:
     """Change what is said about a book; return its version now: one GetItem, one transaction.
 
-    ``version`` is the one that the editor saw. Nothing is written when nothing changes, nor the
-    second time. A cover that was drawn from a title, author or category that change is drawn anew
-    on demand. ``beside`` adds what belongs into the same transaction, such as a log's entry. Raises
-    ``BookNotFoundError``, ``BookChangedError``, ``BadBookError``, ``DuplicateIsbnError``.
+    ``version`` is the one that the editor saw. Nothing is written when nothing changes. A cover
+    that was drawn from a title, author or category that change is drawn anew on demand. ``beside``
+    adds what belongs into the same transaction, such as a log's entry. Raises ``BookNotFoundError``,
+    ``BookChangedError``, ``BadBookError``, ``DuplicateIsbnError``.
     """
     before = stored_book(book_id)
     if int(before.version) != version:

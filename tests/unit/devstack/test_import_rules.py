@@ -41,6 +41,7 @@ PLANTED = [
     ("bookstore/money.py", "bookstore.aws", "Rooms open one way"),
     ("bookstore/opensearch/index.py", "catalog.errors", "Rooms open one way"),
     ("catalog/selectors.py", "catalog.services", "Inside a room"),
+    ("catalog/derived.py", "catalog.stock", "Inside a room"),
     ("cart/selectors.py", "catalog.models", "The catalogue's tables"),
     ("leaderboard/services.py", "orders.models", "The orders' table"),
     ("orders/services.py", "cart.models", "The cart's table"),
