@@ -10,9 +10,10 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from itertools import batched
 from typing import Any
 
@@ -38,6 +39,7 @@ from catalog.staff.fields import logged_changes
 
 COMMAND = "apply_books"
 FOLDER = "uploads/imports"
+DRAWN_CHARACTERS = 16  # of the number of a book that came without one
 SHOWN_CHARACTERS = 300  # of an old or a new value
 FAILURES_TOLD = 200  # with title and reason; how far a task has come is an item of 400 KB at most
 TITLE_CHARACTERS = 80  # of each
@@ -111,7 +113,7 @@ def plan_of(content: bytes, *, name: str) -> Plan:
 
     Raises ``ImportFileError`` for a file that cannot be read at all.
     """
-    rows = read(content, name=name)
+    rows = [_numbered(row) for row in read(content, name=name)]
     known = _books(row.book_id for row in rows if isinstance(row, Said))
     categories = _Categories()
     seen: set[str] = set()
@@ -122,6 +124,14 @@ def plan_of(content: bytes, *, name: str) -> Plan:
         for row in rows
     ]
     return Plan(name=name, rows=tuple(_with_isbns_of_their_own(planned)))
+
+
+def _numbered(row: Said | Unreadable) -> Said | Unreadable:
+    """Return a row with a number: one that has none gets it from what it says, so that the same file says it again."""
+    if isinstance(row, Unreadable) or row.book_id:
+        return row
+    said = json.dumps(row.facts, sort_keys=True).encode()
+    return replace(row, book_id=sha256(said).hexdigest()[:DRAWN_CHARACTERS])
 
 
 def _books(ids: Iterable[str]) -> dict[str, Book]:
@@ -161,8 +171,10 @@ class _Categories:
 def _planned(row: Said, known: Mapping[str, Book], categories: _Categories, seen: set[str]) -> Row:
     title = str(row.facts.get("name", ""))
     refused = partial(Row, line=row.line, kind=REFUSED, book_id=row.book_id, title=title)
-    if row.book_id and row.book_id in seen:
-        return refused(reason=_("Another row of this file has the same number."))
+    if row.book_id in seen:
+        return refused(
+            reason=_("Another row of this file has the same number, or says the same without one.")
+        )
     seen.add(row.book_id)
     said = dict(row.facts)
     ill_placed: dict[str, str] = {}
@@ -171,7 +183,7 @@ def _planned(row: Said, known: Mapping[str, Book], categories: _Categories, seen
     book = known.get(row.book_id)
     before = facts_of(book) if book else None
     problems: dict[str, str] = {}
-    book_id = noting(problems, lambda: check_book_id(row.book_id or secrets.token_hex(8)))
+    book_id = noting(problems, lambda: check_book_id(row.book_id))
     after = noting(problems, lambda: changed_facts(before, **said) if before else check_facts(**said))
     problems |= ill_placed  # which says more than that there is no category
     if problems or book_id is None or after is None:

@@ -84,7 +84,7 @@ def test_what_is_shown_is_done_once_and_what_changed_meanwhile_is_left_alone(
         "There are 7 columns; the first line has 6.",
         "There is no category “nowhere”: add it first.",
         "Another book has the ISBN 9780141439587.",
-        "Another row of this file has the same number.",
+        "Another row of this file has the same number, or says the same without one.",
         "number: A book's number has 1 to 64 letters",
         "price: This is no number.",
     ):
@@ -120,6 +120,21 @@ def test_what_is_shown_is_done_once_and_what_changed_meanwhile_is_left_alone(
     ]
     listed = {each.slug: int(each.count) for each in Category.query(Category.PARTITION)}
     assert listed == {"fiction": 2, "plays": 3}
+
+
+def test_new_books_without_a_number_come_in_once_however_often_their_file_does(
+    owner: Client, asked: Any
+) -> None:
+    factories.category()
+    file = "title;authors;category;price\nVolpone;Ben Jonson;fiction;5.50\nVolpone;Ben Jonson;fiction;5.50\n"
+    first, second = planned(owner, file), planned(owner, file)
+    for here in (first, second):
+        assert counts(text(owner.get(here))) == {"new": 1, "changed": 0, "unchanged": 0, "refused": 1}
+        owner.post(here)
+    assert [each["state"] for each in asked.answer()] == ["done", "done"]
+    assert Book.count() == 1
+    page = text(owner.get(planned(owner, file)))
+    assert counts(page) == {"new": 0, "changed": 0, "unchanged": 1, "refused": 1}
 
 
 def test_what_an_import_changed_can_be_taken_back_whole(owner: Client, asked: Any) -> None:
