@@ -41,6 +41,7 @@ class DynamoAdminSite(admin.AdminSite):
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
+        self.empty_value_display = "–"  # as it is printed: Django's is a hyphen
         self.add_action(delete_selected, "delete_selected")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
