@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 from catalog import images
@@ -19,6 +20,7 @@ from catalog.loading import Draft
 
 FOLDER = Path(__file__).parent / "sample"
 ARRIVED_WITHIN = timedelta(days=60)
+BOOKS_A_SHELF = 8
 
 # What the files call differently.
 _NAMES = {"title": "name", "published": "published_on", "rating": "prior_rating"}
@@ -93,14 +95,22 @@ def _category(path: Path) -> SampleCategory:
             name=told["name"],
             description=told["description"],
             position=told["position"],
-            books=tuple(_book(path, book) for book in told["books"]),
+            books=tuple(
+                _book(path, book, shelf=_shelf(told["position"], number))
+                for number, book in enumerate(told["books"])
+            ),
         )
     except KeyError as error:
         raise BadSampleError(f"{path.name} has no {error}") from error
 
 
-def _book(path: Path, told: dict[str, Any]) -> SampleBook:
-    said = {_NAMES.get(name, name): value for name, value in told.items()}
+def _shelf(position: int, number: int) -> str:
+    """Return where a category's book stands: a bookcase for each category, with some books a shelf."""
+    return f"{ascii_uppercase[position - 1]}{number // BOOKS_A_SHELF + 1}"
+
+
+def _book(path: Path, told: dict[str, Any], *, shelf: str) -> SampleBook:
+    said = {"location": shelf} | {_NAMES.get(name, name): value for name, value in told.items()}
     book_id, stock = said.pop("id", ""), said.pop("stock", 0)
     try:
         return SampleBook(check_book_id(book_id), check_facts(**said, category=path.stem), check_stock(stock))

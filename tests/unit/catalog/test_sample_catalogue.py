@@ -72,6 +72,14 @@ def test_each_book_says_what_its_page_shows(books):
         assert book.facts.prior_rating, book.book_id
 
 
+def test_each_category_has_a_bookcase_of_its_own_with_few_books_a_shelf(categories):
+    for category in categories:
+        shelves = Counter(book.facts.location for book in category.books)
+        assert len({shelf[0] for shelf in shelves}) == 1
+        assert max(shelves.values()) <= 8
+    assert len({category.books[0].facts.location for category in categories}) == len(categories)
+
+
 def test_one_book_has_a_single_copy_and_some_are_sold_out(books):
     stocks = Counter(book.stock for book in books)
     assert stocks[1] == 1
