@@ -164,6 +164,15 @@ class FacadeAdmin(_ModelAdmin):
 
     # --- Forms -------------------------------------------------------------------------------------------
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show the parts of a row's key, once it has one: DynamoDB changes no key."""
+        named = super().get_readonly_fields(request, obj)
+        keys = {obj.source.hash_key, obj.source.range_key} if obj is not None else set()
+        parts = [
+            field.name for field in self.opts.concrete_fields if field.attname in keys and field.editable
+        ]
+        return [*named, *(name for name in parts if name not in named)]
+
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Have each field carry the value that the reader saw."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -227,7 +236,7 @@ class FacadeAdmin(_ModelAdmin):
             return super().changeform_view(request, object_id, form_url, extra_context)
         except ChangedMeanwhileError:
             # It was saved between our reading and our writing: read anew, the form sees it by itself.
-            if object_id is None:
+            if object_id is None or "_saveasnew" in request.POST:
                 if row := self._made_before(request):
                     return self.response_add(request, row)
                 request._refused = {"": _("There is such a row already.")}  # type: ignore[attr-defined]

@@ -242,7 +242,7 @@ type _Place = tuple[Any, str | None, Any]  # a row's partition and range key, an
 
 
 def _read_page(source: "Source", listing: plans.Listing, size: int, cursor: str) -> Page[Any]:
-    backwards, start = _place(cursor, listing, source.model)
+    backwards, start = _place(cursor, listing, source)
     places, more = _walk(source, listing, size + 1, start=start, against=backwards, reads=READS_A_PAGE)
     over, places = places[size:], places[:size]
     rest: list[Any] | None = None  # where the rows beyond this page begin
@@ -266,24 +266,19 @@ def _read_page(source: "Source", listing: plans.Listing, size: int, cursor: str)
     )
 
 
-def _place(cursor: str, listing: plans.Listing, model: Any) -> tuple[bool, tuple[Any, str | None] | None]:
+def _place(
+    cursor: str, listing: plans.Listing, source: "Source"
+) -> tuple[bool, tuple[Any, str | None] | None]:
     """Return whether a cursor leads backwards, and behind which partition and key it begins."""
     if not cursor:
         return False, None
     try:
-        back, partition, key = json.loads(
-            read_cursor(cursor, list_name=f"{model.source.name}:{listing.name}")
-        )
+        back, partition, key = json.loads(read_cursor(cursor, list_name=f"{source.name}:{listing.name}"))
     except (BadCursorError, ValueError, TypeError) as error:
         raise BadPageError(cursor) from error
-    if partition not in [_text(listing.path, source_item(model), each) for each in listing.partitions]:
+    if partition not in [_text(listing.path, source.item, each) for each in listing.partitions]:
         raise BadPageError(cursor)
     return bool(back), (partition, key)
-
-
-def source_item(model: Any) -> Any:
-    """Return a façade's PynamoDB model."""
-    return model.source.item
 
 
 def _rows(

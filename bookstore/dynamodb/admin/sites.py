@@ -32,6 +32,8 @@ def delete_selected(modeladmin: Any, request: HttpRequest, queryset: Any) -> Any
     """Ask, as Django's action does; then delete one row after another, and report those that could not go."""
     if not request.POST.get("post"):
         return actions.delete_selected(modeladmin, request, queryset)
+    if not all(modeladmin.has_delete_permission(request, row) for row in queryset):
+        raise PermissionDenied
     modeladmin.delete_queryset(request, queryset)
     return None
 

@@ -148,7 +148,7 @@ class Source:
 
         Raises ``ChangedMeanwhileError`` where there is, ``RefusedError`` for a value that another row has.
         """
-        values = {name: self.stored(row, name) for name in self._attributes_of(row)}
+        values = {name: self.as_stored(name, getattr(row, name)) for name in self._attributes_of(row)}
         if self.version:
             values[self.version] = 1
         item = self.item(**{name: value for name, value in values.items() if value is not None})
@@ -205,10 +205,6 @@ class Source:
             open_transaction.delete(_table(self.item)(*self._parts(row.pk)), condition=condition)
 
         self._commit(write, released={name: getattr(row, name) for name in self.unique}, beside=beside)
-
-    def stored(self, row: Any, name: str) -> Any:
-        """Return a field's value as the item holds it."""
-        return self.as_stored(name, getattr(row, name))
 
     def as_stored(self, name: str, value: Any) -> Any:
         """Return a value as the item's attribute takes it: rows of an embedded list as its maps."""

@@ -694,6 +694,32 @@ def test_a_completion_is_for_whoever_may_see_what_it_completes(owner: Client, vo
     assert owner.post("/admin/autocomplete/", asked).status_code == 405
 
 
+def test_a_key_is_typed_once_and_a_row_that_may_not_go_keeps_its_place_in_a_selection(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(2)
+    remarks, form = (
+        "/admin/admin_on_dynamodb/remark/",
+        {"volume": "fiction-00", "state": "new", "made_key": "1"},
+    )
+    assert owner.post(f"{remarks}add/", {**form, "reader_id": "r-1"}).status_code == 302
+    page = text(owner.get(f"{remarks}fiction-00~r-1/change/"))
+    assert not {"volume", "reader_id"} & sent(page).keys()
+    changes = {**sent(page), "reader_id": "r-2", "volume": "fiction-01", "state": "old"}
+    assert owner.post(f"{remarks}fiction-00~r-1/change/", changes).status_code == 302
+    assert volumes.Remark.objects.get(pk="fiction-00~r-1").state == "old"
+    again = {**form, "reader_id": "r-1", "_saveasnew": "1"}
+    page = text(owner.post(f"{remarks}fiction-00~r-1/change/", again))
+    assert "There is such a row already." in page
+    admin = volumes.site._registry[volumes.Volume]
+    monkeypatch.setattr(
+        admin, "has_delete_permission", lambda request, row=None: not row or row.pk != "fiction-01"
+    )
+    asked = {"action": "delete_selected", "_selected_action": ["fiction-00", "fiction-01"], "post": "yes"}
+    assert owner.post(f"{VOLUMES}?listing__exact=fiction", asked).status_code == 403
+    assert VolumeItem.get("fiction-00")
+
+
 def test_deleting_leaves_its_trace(owner: Client, volumes: Any) -> None:
     shelve(1)
     page = text(owner.get(f"{VOLUMES}fiction-00/delete/"))

@@ -11,9 +11,9 @@ HERE = Path(__file__).parents[3]
 TEN_LINES = 10
 README = (HERE / "bookstore/dynamodb/admin/README.md").read_text()
 BLOCKS = [each.partition("```")[0] for each in README.split("```python\n")[1:]]
-TABLE, ADMIN, SETTINGS, TESTS = (
+TABLE, ADMIN, TOOLS, PANELS, SETTINGS, TESTS = (
     next(block for block in BLOCKS if word in block)
-    for word in ("class NoteItem", "class NoteAdmin", "INSTALLED_APPS", "TestCase")
+    for word in ("class NoteItem", "class NoteAdmin", "LendForm", "@front_page", "INSTALLED_APPS", "TestCase")
 )
 
 # What the README leaves to a project: what else it has, and who is who in it.
@@ -65,6 +65,15 @@ from django.db import transaction
 from django.test import SimpleTestCase, TransactionTestCase
 
 from notes.models import Person
+from notes.tools import BookAdmin
+"""
+OF_THE_TOOLS = """
+from django import forms
+from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
+"""
+OF_THE_PANELS = """
+def visits_by_day():
+    return [("Monday", 3)]
 """
 MORE_TESTS = """
     def test_a_note_is_added_by_a_form_and_listed_both_ways(self):
@@ -78,7 +87,19 @@ MORE_TESTS = """
             page = self.client.get("/admin/notes/note/", {"topic__exact": "art", "o": order}).content.decode()
             self.assertEqual(sorted(notes, key=page.index), notes)
         self.assertContains(self.client.get("/admin/notes/note/art~2026-11-27/change/"), "Older")
-        self.assertContains(self.client.get("/admin/notes/note/art~2026-11-28/history/"), "Added.")
+        address = "/admin/notes/note/art~2026-11-28/"
+        self.assertContains(self.client.get(f"{address}history/"), "Added.")
+        changes = {"topic": "food", "written": "2026-11-29", "text": "Changed", "initial-text": "By a form"}
+        self.assertEqual(self.client.post(f"{address}change/", changes).status_code, 302)
+        note = Note.objects.get(pk="art~2026-11-28")
+        self.assertEqual((note.topic, note.written, note.text), ("art", "2026-11-28", "Changed"))
+
+    def test_the_front_page_has_its_panel_and_the_example_of_tools_is_in_order(self):
+        self.client.force_login(Person(name="ada"))
+        self.assertContains(self.client.get("/admin/"), "Visits")
+        answer = self.client.get("/admin/figures/visits.csv")
+        self.assertEqual(answer.content.decode(), "Day,Visits\\r\\nMonday,3\\r\\n")
+        self.assertEqual([tool.name for tool in BookAdmin.tools], ["lend"])
 
     def test_who_has_no_right_is_refused_and_a_stranger_sent_to_sign_in(self):
         self.assertEqual(self.client.get("/admin/login/").headers["Location"], "/sign-in/?next=%2Fadmin%2F")
@@ -115,6 +136,8 @@ def test_the_readmes_examples_make_a_project_that_djangos_own_test_cases_run_in(
         "notes/models.py": TABLE + PERSON,
         "notes/admin.py": f"from notes.models import NoteItem\n{ADMIN}",
         "notes/people.py": PEOPLE,
+        "notes/tools.py": OF_THE_TOOLS + TOOLS,
+        "notes/front_page.py": OF_THE_PANELS + PANELS,
         "notes/tests.py": MORE_IMPORTS + TESTS + MORE_TESTS,
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -134,4 +157,4 @@ def test_the_readmes_examples_make_a_project_that_djangos_own_test_cases_run_in(
         cwd=tmp_path,
     )
     assert done.stderr.rstrip().endswith("OK"), done.stderr
-    assert "Ran 6 tests" in done.stderr
+    assert "Ran 7 tests" in done.stderr
