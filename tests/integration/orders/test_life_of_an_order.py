@@ -87,6 +87,18 @@ def test_a_clerk_is_told_what_another_did_meanwhile(placed):
     assert ship(placed, BEN, seen=int(the_order().version)).status == "shipped"
 
 
+def test_an_order_that_changed_since_it_was_read_is_read_again(placed, wire):
+    read = the_order()
+    seen = int(read.version)
+    note_order(**named(placed, BEN), note_id="n-1", text="Wait.", to_customer=False)
+    with pytest.raises(OrderChangedError, match=f"given a note by {BEN}"):
+        pack_order(**named(placed, as_read=read, seen=seen))
+    assert [note.text for note in pack_order(**named(placed, as_read=read)).notes] == ["Wait."]
+    with wire.count() as calls:
+        ship(placed, as_read=the_order())
+    assert calls.total == 2  # the test's read, and the write
+
+
 def test_a_mail_sent_meanwhile_is_no_surprise_to_a_clerk(placed):
     seen = int(the_order().version)
     the_order().update([Order.mailed.set(["placed"]), Order.version.add(1)])
