@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
 from django.urls import path, reverse
@@ -248,7 +248,12 @@ def _withdraw(admin: "BookAdmin", request: HttpRequest, book: Book, _form: ToolF
 
 
 def _bring_back(admin: "BookAdmin", request: HttpRequest, book: Book, _form: ToolForm) -> str:
-    return admin.take(request, book, services.bring_back_book, _("Put on sale."))
+    told = admin.take(request, book, services.bring_back_book, _("Put on sale."))
+    if book.category not in {each.slug for each in selectors.categories()}:
+        messages.warning(
+            request, _("Its category was deleted meanwhile: choose another, so that menus lead to it.")
+        )
+    return told
 
 
 @admin.register(Book)

@@ -14,7 +14,7 @@ from django.test import Client
 
 from bookstore.dynamodb.admin import audit
 from catalog import book_import, derived, selectors, services, stock
-from catalog.models import Book, StockEntry
+from catalog.models import Book, Category, StockEntry
 from tests import factories
 from tests.integration.orders import buying
 
@@ -260,6 +260,13 @@ def test_a_book_not_on_sale_yet_is_seen_by_staff_alone_until_it_is_put_on_sale(
         assert said(text(owner.post(f"{DO}withdraw/", button, follow=True))) == ["Taken off sale."]
     assert calls.dynamodb <= 1 + 4 + 2  # with the page that says so
     assert not stored().is_sold
+    Category(Category.PARTITION, "fiction").delete()
+    selectors.forget_categories()
+    button = fields(text(owner.get(f"{BOOKS}b-1/change/")), f"{DO}bring_back/")
+    assert said(text(owner.post(f"{DO}bring_back/", button, follow=True))) == [
+        "Its category was deleted meanwhile: choose another, so that menus lead to it.",
+        "Put on sale.",
+    ]
 
 
 def test_a_selection_is_taken_off_sale_and_put_back(owner: Client) -> None:
