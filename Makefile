@@ -58,8 +58,8 @@ lint-types: .venv/installed
 lint-rooms: .venv/installed
 	@.venv/bin/lint-imports --no-logo
 lint-templates: .venv/installed
-	@find templates -name '*.html' -exec .venv/bin/djade --check --target-version 6.1 {} +
-	@.venv/bin/djlint templates --lint --quiet
+	@find templates bookstore -name '*.html' -exec .venv/bin/djade --check --target-version 6.1 {} +
+	@.venv/bin/djlint templates bookstore --lint --quiet
 lint-deployment: .venv/installed
 	@ENV_FILE=.env.example .venv/bin/python manage.py check --deploy --fail-level WARNING
 lint-infra: .venv-infra/installed
