@@ -8,6 +8,7 @@ from django.test import Client
 
 from bookstore.dynamodb.admin import panels
 from bookstore.dynamodb.admin.models import LogItem
+from bookstore.dynamodb.admin.sites import load
 from bookstore.dynamodb.tables import Table
 from tests.integration.dynamodb import volumes as volumes_admin
 from tests.shelf import ClaimItem, ReaderItem, RemarkItem, VolumeItem
@@ -33,7 +34,8 @@ def volumes(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         f"{volumes_admin.__name__}.SignedIn",
         "django.contrib.messages.middleware.MessageMiddleware",
     ]
-    monkeypatch.setattr(panels, "_offers", {})  # the shop's, of rows that this admin does not have
+    load()  # of what else this process has, before its panels are put away: this admin has no such rows
+    monkeypatch.setattr(panels, "_offers", {})
     volumes_admin.FOUND.clear()
     volumes_admin.LENT.clear()
     return volumes_admin

@@ -250,6 +250,34 @@ def test_a_scan_behind_a_page_of_the_admin_would_fail_any_of_these_tests(
     admins_scans.clear()
 
 
+def test_dynamodb_is_asked_what_the_readme_says(owner: Client, volumes: Any, wire: Any) -> None:
+    shelve(7)
+    fiction, change = f"{VOLUMES}?listing__exact=fiction", f"{VOLUMES}fiction-00/change/"
+    form, rows = sent(text(owner.get(change))), {**sent(text(owner.get(fiction))), "_save": "Save"}
+    ticked = {"action": "put_up", "index": "0", "_selected_action": ["fiction-04", "fiction-05"]}
+    volumes.FOUND[:] = ["fiction-00", "fiction-01"]
+    page = ["Query", "BatchGetItem"]
+    for told, ask in (
+        (page, lambda: owner.get(fiction)),
+        (["BatchGetItem"], lambda: owner.get(f"{VOLUMES}?q=title")),
+        (["GetItem"], lambda: owner.get(change)),
+        (["GetItem", "TransactWriteItems"], lambda: owner.post(change, {**form, "price": "9.50"})),
+        (
+            [*page, "BatchGetItem", "TransactWriteItems"],
+            lambda: owner.post(fiction, {**rows, "form-1-stock": "4"}),
+        ),
+        (["GetItem", "Query"], lambda: owner.get(f"{VOLUMES}fiction-00/history/")),
+        (["Query"], lambda: owner.get("/admin/")),
+        (
+            [*page, "BatchGetItem", *2 * ["TransactWriteItems", "PutItem"]],
+            lambda: owner.post(fiction, ticked),
+        ),
+    ):
+        before = len(wire.dynamodb.requests)
+        assert ask().status_code in {200, 302}
+        assert wire.dynamodb.requests[before:] == told
+
+
 def test_keys_are_read_as_keys_and_narrowed_in_memory(volumes: Any, wire: Any) -> None:
     shelve(4)
     objects = volumes.Volume.objects
