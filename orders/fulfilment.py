@@ -150,8 +150,9 @@ def note_order(
     """Write a note about an order, for the shop itself or to the customer, who gets it by mail, once.
 
     ``note_id`` is drawn with the form: the same again is the same note, and ``SentBeforeError`` when it says
-    something else. Notes stand in no way of each other, so they ask for no version. Raises ``BadStepError`` for a note that is empty or too long, for
-    one more than an order holds, and for one to a customer who was forgotten.
+    something else. Notes stand in no way of each other, so they ask for no version. Raises ``BadStepError``
+    for a note that is empty or too long, for one more than an order holds, and for one to a customer who
+    was forgotten.
     """
     text = check_text(text, most=NOTE_CHARACTERS, field="text", missing=_("Write something."))
 

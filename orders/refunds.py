@@ -86,8 +86,9 @@ def refund_order(
     A provider that does not answer leaves the refund pending (``order.pending_refunds``), to be settled
     by ``release_unpaid``. One that says no leaves the order as it was: ``PaymentRefusedError``, whose
     message is a sentence. ``beside`` goes with the first write, before the provider is asked, and
-    ``as_read`` is as in ``fulfilment``. Raises ``BadStepError`` (``field`` says what of), ``OrderChangedError``, ``TooLateError`` for an order
-    that nobody paid, ``OrderNotFoundError``, ``OrderBusyError``.
+    ``as_read`` is as in ``fulfilment``. Raises ``BadStepError`` (``field`` says what of),
+    ``OrderChangedError``, ``TooLateError`` for an order that nobody paid, ``OrderNotFoundError``,
+    ``OrderBusyError``.
     """
     reason = check_reason(reason)
     _check_id(refund_id)

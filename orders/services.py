@@ -182,9 +182,9 @@ def cancel_order(
     """Cancel an order that is not packed yet: stock back and money back, each exactly once.
 
     ``by`` is ``customer`` or a member of staff, who may also cancel a packed one and has to say why.
-    ``as_read``, ``seen`` and ``beside`` are as in ``fulfilment``. When the provider cannot be reached, or refuses, the order is cancelled all the same, and
-    stands in the queue ``owed`` until ``release_unpaid`` has given the money back. The second
-    time returns the cancelled order.
+    ``as_read``, ``seen`` and ``beside`` are as in ``fulfilment``. When the provider cannot be reached, or
+    refuses, the order is cancelled all the same, and stands in the queue ``owed`` until
+    ``release_unpaid`` has given the money back. The second time returns the cancelled order.
 
     Raises ``OrderNotFoundError``, ``OrderChangedError``, ``BadStepError`` without a reason, and
     ``TooLateError`` for an order that has gone too far.

@@ -58,7 +58,9 @@ def _ship(admin: Any, request: HttpRequest, row: Any, form: ShipForm) -> str:
     carrier, number = form.cleaned_data["carrier"], form.cleaned_data["tracking_number"]
     asked = _asked(admin, request, row, _("Shipped."), [(_("Carrier"), "", carrier)])
     with in_the_admins_words():
-        fulfilment.ship_order(**asked, seen=form.seen, carrier=carrier, tracking_number=number)
+        order = fulfilment.ship_order(**asked, seen=form.seen, carrier=carrier, tracking_number=number)
+    if not order.email:
+        return _("%(order)s is on its way.") % {"order": row}
     return _("%(order)s is on its way; the customer hears by e-mail.") % {"order": row}
 
 
@@ -129,12 +131,13 @@ def _money_said(order: Order, refund_id: str) -> str:
     """Say what became of the money that a form asked for, which of a whole order is the rest of it."""
     if refusal := refunds.refusal_of(order):
         return _("It is noted. %(refusal)s The money is still to be given back.") % {"refusal": refusal}
-    if order.pending_refunds or (order.state is Status.RETURNED and order.queue_name):
+    asked = next((each for each in order.refunds if each.refund_id in (refund_id, order.order_id)), None)
+    if asked and asked.is_done and asked.amount:
+        return _("%(amount)s went back to the customer.") % {"amount": money(asked.amount, order.currency)}
+    waits = not asked.is_done if asked else order.state is Status.RETURNED and order.queue_name
+    if waits:
         return _("It is noted. The money goes back as soon as the payment provider answers.")
-    made = next((each for each in order.refunds if each.refund_id in (refund_id, order.order_id)), None)
-    if made is None or not made.amount:
-        return _("It is noted. No money went back.")
-    return _("%(amount)s went back to the customer.") % {"amount": money(made.amount, order.currency)}
+    return _("It is noted. No money went back.")
 
 
 def _settle(admin: Any, request: HttpRequest, row: Any, form: SettleForm) -> str:

@@ -175,6 +175,7 @@ def test_an_order_of_an_older_version_is_shown_and_goes_on(clerk: Client) -> Non
     assert "is packed" in said(text(use(clerk, order, "pack")))
     assert "The note is kept" in said(text(use(clerk, order, "note", text="Rang.", to_customer="no")))
     assert "can no longer be written to" in text(use(clerk, order, "note", text="Rang.", to_customer="yes"))
+    assert "on its way.<" in text(use(clerk, order, "ship", carrier="letter"))  # and nobody hears of it
 
 
 def test_an_address_is_changed_until_the_parcel_leaves_and_the_log_forgets_it(
