@@ -29,7 +29,7 @@ class Arrivals(GlobalSecondaryIndex["VolumeItem"]):
     added_key = UnicodeAttribute(attr_name="addedKey", range_key=True)
 
 
-class Part(MapAttribute[str, str]):
+class PartItem(MapAttribute[str, str]):
     """A person's part in a volume."""
 
     name = UnicodeAttribute()
@@ -51,7 +51,7 @@ class VolumeItem(Table):
     price = MoneyAttribute()
     stock = NumberAttribute(default=0)
     isbn13 = UnicodeAttribute(null=True)
-    contributors = ListAttribute(of=Part, default=list)
+    contributors = ListAttribute(of=PartItem, default=list)
     version = NumberAttribute(default=1)
 
     by_title = ByTitle()

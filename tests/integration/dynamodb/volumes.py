@@ -1,7 +1,11 @@
 """Façades of the plainest kind, their admin, and who may do what in it: what the library does without an application."""
 
+import html
+import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -19,7 +23,7 @@ from bookstore.dynamodb.admin.options import FacadeAdmin, Hits
 from bookstore.dynamodb.admin.sites import DynamoAdminSite
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
-from tests.shelf import ClaimItem, ReaderItem, RemarkItem, VolumeItem
+from tests.shelf import ClaimItem, PartItem, ReaderItem, RemarkItem, VolumeItem
 
 FOUND: list[str] = []  # what the search engine finds
 APP = "admin_on_dynamodb"
@@ -247,3 +251,51 @@ class SignedIn:
         person: Any = PEOPLE.get(request.headers.get("X-Person", ""), AnonymousUser())
         request.user = person
         return self._get_response(request)
+
+
+# --- What tests read and send ---------------------------------------------------------------------------------
+
+VOLUMES = "/admin/admin_on_dynamodb/volume/"
+
+
+def text(response: Any) -> str:
+    assert response.status_code == 200, (response.status_code, response.content[:3000])
+    return html.unescape(response.content.decode())
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r'class="field-name"><a [^>]*>([^<]*)<', page)
+
+
+def link(page: str, rel: str) -> str | None:
+    found = re.search(rf'rel="{rel}" href="([^"]+)"', page)
+    return VOLUMES + found[1] if found else None
+
+
+def sent(page: str) -> dict[str, str]:
+    """Return all hidden and text fields of a page's main form, as a browser sends them."""
+    found = {}
+    for tag in re.findall(r"<input [^>]*>", page[page.index('method="post"', page.index('id="content"')) :]):
+        name, value = re.search(r'name="([^"]+)"', tag), re.search(r'value="([^"]*)"', tag)
+        if name and "checkbox" not in tag and "submit" not in tag and name[1] != "select_across":
+            found[name[1]] = value[1] if value else ""
+    return found
+
+
+def shelve(count: int, listing: str = "fiction") -> list[str]:
+    made = [f"Title {number:02d}" for number in range(count)]
+    for name in random.sample(made, count):
+        volume(name, f"{listing}-{name[-2:]}", listing)
+    return made
+
+
+def volume(name: str, key: str, listing: str = "fiction") -> None:
+    VolumeItem(
+        key,
+        name=name,
+        listing=listing,
+        title_key=f"{name.lower()}#{key}",
+        price=Decimal("7.99"),
+        stock=10,
+        contributors=[PartItem(name="Jane Austen")],
+    ).save()

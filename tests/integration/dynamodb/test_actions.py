@@ -1,0 +1,161 @@
+"""Actions over a selection, deletion among them: what they take, how long, and what they report."""
+
+import re
+import secrets
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from bookstore.dynamodb.admin import options
+from bookstore.dynamodb.admin.errors import RefusedError
+from tests.integration.dynamodb.volumes import VOLUMES, names, shelve, text, volume
+from tests.shelf import VolumeItem
+
+
+def test_an_action_over_all_pages_reports_what_failed(owner: Client, volumes: Any) -> None:
+    shelve(13)
+    answer = owner.post(
+        f"{VOLUMES}?listing__exact=fiction",
+        {"action": "put_up", "index": "0", "select_across": "1", "_selected_action": ["fiction-00"]},
+        follow=True,
+    )
+    page = text(answer)
+    assert "12 put up." in page
+    assert "1 was not: Title 03: no threes" in page
+    assert int(VolumeItem.get("fiction-12").stock) == 11
+    assert int(VolumeItem.get("fiction-03").stock) == 10
+    assert "Put up by one." in text(owner.get(f"{VOLUMES}fiction-12/history/"))
+
+
+def test_an_action_takes_no_row_that_the_admin_does_not_show(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(1)
+    shelve(1, "plays")
+    monkeypatch.setattr(
+        volumes.VolumeAdmin, "get_queryset", lambda *_: volumes.Volume.objects.filter(listing="fiction")
+    )
+    ticked = {"_selected_action": ["plays-00", "fiction-00"]}
+    page = text(
+        owner.post(
+            f"{VOLUMES}?listing__exact=fiction", {"action": "put_up", "index": "0", **ticked}, follow=True
+        )
+    )
+    assert "1 put up." in page
+    owner.post(f"{VOLUMES}?listing__exact=fiction", {"action": "delete_selected", "post": "yes", **ticked})
+    assert [row.pk for row in volumes.Volume.objects.filter(pk__in=["plays-00", "fiction-00"])] == [
+        "plays-00"
+    ]
+
+
+def test_a_report_of_rows_with_long_names_is_not_lost(owner: Client, volumes: Any) -> None:
+    keys = [f"b-{number}" for number in range(5)]
+    for key in keys:
+        volume(f"{secrets.token_hex(149)}3", key)
+    asked = {"action": "put_up", "index": "0", "_selected_action": keys}
+    page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked, follow=True))
+    assert len(re.findall(r"[0-9a-f]{59}…: no threes", page)) == 5
+
+
+@pytest.mark.parametrize("across", ["0", "1"])
+def test_an_action_over_too_many_rows_does_nothing(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch, across: str
+) -> None:
+    shelve(7)
+    monkeypatch.setattr(options, "MOST_ROWS", 6)
+    ticked = [f"fiction-{number:02d}" for number in range(7)]
+    asked = {"action": "put_up", "index": "0", "select_across": across, "_selected_action": ticked}
+    page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked, follow=True))
+    assert "at most 6 rows at once" in page
+    assert int(VolumeItem.get("fiction-00").stock) == 10
+
+
+def test_as_many_rows_can_be_ticked_as_an_action_takes(owner: Client, volumes: Any) -> None:
+    asked = {
+        "action": "delete_selected",
+        "_selected_action": [f"b-{n}" for n in range(options.MOST_ROWS + 1)],
+    }
+    page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked | {"post": "yes"}, follow=True))
+    assert "at most 1000 rows at once" in page
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The clock by which an action's time is measured."""
+    shown = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(options, "time", SimpleNamespace(monotonic=lambda: shown.seconds))
+    return shown
+
+
+def test_an_action_ends_before_the_gateway_hangs_up_and_says_what_is_left(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    shelve(6)
+    asked = {"action": "put_up", "index": "0", "select_across": "1", "_selected_action": ["fiction-00"]}
+    update = volumes.Volume.source.update
+
+    def slow(row: Any, **kwargs: Any) -> None:
+        clock.seconds += 9
+        update(row, **kwargs)
+
+    monkeypatch.setattr(volumes.Volume.source, "update", slow)
+    page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked, follow=True))
+    assert "3 put up." in page
+    assert "It took too long: 3 are left, from Title 03 on. Run the action once more for them." in page
+    assert clock.seconds < 29
+
+
+def test_an_action_whose_rows_take_too_long_to_read_does_nothing(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    shelve(3)
+    source = volumes.Volume.source
+    get_many = source.get_many
+
+    def slow(keys: Any) -> Any:
+        clock.seconds += 9
+        return get_many(keys)
+
+    monkeypatch.setattr(source, "most_keys", 1, raising=False)
+    monkeypatch.setattr(source, "get_many", slow)
+    ticked = ["fiction-00", "fiction-01", "fiction-02", "gone"]
+    asked = {"action": "put_up", "index": "0", "_selected_action": ticked}
+    page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked, follow=True))
+    assert "It took too long to read the rows: choose fewer. Nothing was done." in page
+    assert int(VolumeItem.get("fiction-00").stock) == 10
+
+
+def test_a_selection_with_a_row_that_may_not_go_stays(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(2)
+    admin = volumes.site._registry[volumes.Volume]
+    monkeypatch.setattr(
+        admin, "has_delete_permission", lambda request, row=None: not row or row.pk != "fiction-01"
+    )
+    asked = {"action": "delete_selected", "_selected_action": ["fiction-00", "fiction-01"], "post": "yes"}
+    assert owner.post(f"{VOLUMES}?listing__exact=fiction", asked).status_code == 403
+    assert VolumeItem.get("fiction-00")
+
+
+def test_a_selection_is_deleted_and_what_could_not_go_is_told(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(3)
+    address = f"{VOLUMES}?listing__exact=fiction"
+    asked = {"action": "delete_selected", "_selected_action": ["fiction-00", "fiction-01"]}
+    assert "Are you sure" in text(owner.post(address, {**asked, "index": "0"}))
+    delete = volumes.Volume.source.delete
+
+    def refuse_one(row: Any, **kwargs: Any) -> None:
+        if row.pk == "fiction-01":
+            raise RefusedError("it is lent")
+        delete(row, **kwargs)
+
+    monkeypatch.setattr(volumes.Volume.source, "delete", refuse_one)
+    page = text(owner.post(address, {**asked, "post": "yes"}, follow=True))
+    assert "1 was deleted." in page
+    assert "1 was not: Title 01: it is lent" in page
+    assert names(page) == ["Title 01", "Title 02"]
