@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms.models import model_to_dict
-from django.utils.text import normalize_newlines
 from django.utils.translation import gettext as _
 
 from bookstore.dynamodb.admin.audit import written
@@ -138,12 +137,17 @@ class FacadeForm(_ModelForm):
 
 
 def _differs(field: forms.Field, stored: Any, sent: Any) -> bool:
-    """Tell whether a browser sent something else than what is stored: it ends its lines with CR LF."""
-    return field.has_changed(_in_lines(stored), _in_lines(sent))
+    """Tell whether a browser sent something else than what is stored, whatever it and the services make of blanks.
+
+    It ends lines with CR LF, and they write one space for two.
+    """
+    return field.has_changed(_tidy(stored), _tidy(sent))
 
 
-def _in_lines(value: Any) -> Any:
-    return normalize_newlines(value) if isinstance(value, str) else value
+def _tidy(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return "\n".join(" ".join(line.split()) for line in value.splitlines())
 
 
 def _as_sent(field: forms.Field, value: Any) -> Any:

@@ -183,8 +183,9 @@ def test_an_address_is_changed_until_the_parcel_leaves_and_the_log_forgets_it(
 ) -> None:
     order = put()
     form = address_form(text(clerk.get(of(order)))) | {"city": "Leeds", "line2": " Flat  2 "}
-    answer = clerk.post(of(order), form)
-    assert answer.status_code == 302, said(text(answer)) + re.sub("<[^>]+>", " ", text(answer))
+    for _twice in range(2):
+        answer = clerk.post(of(order), form)
+        assert answer.status_code == 302, said(text(answer)) + re.sub("<[^>]+>", " ", text(answer))
     assert (now(order).address.city, now(order).address.line2) == ("Leeds", "Flat 2")
     ((_who, message),) = logged(order)
     assert message == "The address was changed: Address, second line, Town or city."
