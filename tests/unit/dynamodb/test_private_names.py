@@ -3,7 +3,9 @@
 A new Django that changes one of these fails here, by name, rather than in a page.
 """
 
+import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.base import SessionBase
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q, QuerySet
 from django.db.models.lookups import Exact, In
@@ -22,43 +25,66 @@ from django.forms.models import BaseInlineFormSet, BaseModelFormSet
 from django.template import engines
 
 ADMIN = Path(inspect.getfile(ModelAdmin)).parent
+LIBRARY = Path(__file__).parents[3] / "bookstore/dynamodb"
 
 
-@pytest.mark.parametrize(
-    ("owner", "name", "parameters"),
-    [
-        (QuerySet, "_fetch_all", ["self"]),
-        (QuerySet, "_clone", ["self"]),
-        (QuerySet, "_chain", ["self"]),
-        (ChangeList, "get_results", ["self", "request"]),
-        (ChangeList, "_get_default_ordering", ["self"]),
-        (ModelAdmin, "_get_obj_does_not_exist_redirect", ["self", "request", "opts", "object_id"]),
-        (ModelAdmin, "_save_formset", ["self", "request", "formset"]),
-        (ModelAdmin, "_get_base_actions", ["self", "action_location"]),
-        (ModelAdmin, "save_related", ["self", "request", "form", "formsets", "change"]),
-        (ModelAdmin, "log_change", ["self", "request", "obj", "message"]),
-        (ModelAdmin, "get_changelist_instance", ["self", "request"]),
-        (ModelAdmin, "get_formset_kwargs", ["self", "request", "obj", "inline", "prefix"]),
-        (AdminSite, "get_log_entries", ["self", "request"]),
-        (AdminSite, "each_context", ["self", "request"]),
-        (BaseModelFormSet, "add_fields", ["self", "form", "index"]),
-        (BaseInlineFormSet, "_should_delete_form", ["self", "form"]),
-        (type(ContentType.objects), "_add_to_cache", ["self", "using", "ct"]),
-        # What the engine does nothing for; Django asks for it in atomic() and in TestCase.
-        (BaseDatabaseWrapper, "connect", ["self"]),
-        (BaseDatabaseWrapper, "cursor", ["self"]),
-        (BaseDatabaseWrapper, "_cursor", ["self", "name"]),
-        (BaseDatabaseWrapper, "_commit", ["self"]),
-        (BaseDatabaseWrapper, "_rollback", ["self"]),
-        (BaseDatabaseWrapper, "_close", ["self"]),
-        (BaseDatabaseWrapper, "_savepoint", ["self", "sid"]),
-        (BaseDatabaseWrapper, "_savepoint_commit", ["self", "sid"]),
-        (BaseDatabaseWrapper, "_savepoint_rollback", ["self", "sid"]),
-        (BaseDatabaseWrapper, "_set_autocommit", ["self", "autocommit"]),
-    ],
-)
-def test_a_name_is_there_and_takes_what_it_took(owner: type, name: str, parameters: list[str]) -> None:
-    assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
+METHODS = [
+    (QuerySet, "_fetch_all", ["self"]),
+    (QuerySet, "_clone", ["self"]),
+    (QuerySet, "_chain", ["self"]),
+    (QuerySet, "_insert", None),  # these three are refused, whatever they take
+    (QuerySet, "_update", None),
+    (QuerySet, "_raw_delete", None),
+    (ChangeList, "get_results", ["self", "request"]),
+    (ChangeList, "_get_default_ordering", ["self"]),
+    (ModelAdmin, "_get_obj_does_not_exist_redirect", ["self", "request", "opts", "object_id"]),
+    (ModelAdmin, "_save_formset", ["self", "request", "formset"]),
+    (ModelAdmin, "_get_base_actions", ["self", "action_location"]),
+    (ModelAdmin, "save_related", ["self", "request", "form", "formsets", "change"]),
+    (ModelAdmin, "log_change", ["self", "request", "obj", "message"]),
+    (ModelAdmin, "get_changelist_instance", ["self", "request"]),
+    (ModelAdmin, "get_formset_kwargs", ["self", "request", "obj", "inline", "prefix"]),
+    (AdminSite, "get_log_entries", ["self", "request"]),
+    (AdminSite, "each_context", ["self", "request"]),
+    (BaseModelFormSet, "add_fields", ["self", "form", "index"]),
+    (BaseInlineFormSet, "_should_delete_form", ["self", "form"]),
+    (type(ContentType.objects), "_add_to_cache", ["self", "using", "ct"]),
+    (SessionBase, "_get_session", ["self", "no_load"]),
+    (SessionBase, "_get_new_session_key", ["self"]),
+    # What the engine does nothing for; Django asks for it in atomic() and in TestCase.
+    (BaseDatabaseWrapper, "connect", ["self"]),
+    (BaseDatabaseWrapper, "cursor", ["self"]),
+    (BaseDatabaseWrapper, "_cursor", ["self", "name"]),
+    (BaseDatabaseWrapper, "_commit", ["self"]),
+    (BaseDatabaseWrapper, "_rollback", ["self"]),
+    (BaseDatabaseWrapper, "_close", ["self"]),
+    (BaseDatabaseWrapper, "_savepoint", ["self", "sid"]),
+    (BaseDatabaseWrapper, "_savepoint_commit", ["self", "sid"]),
+    (BaseDatabaseWrapper, "_savepoint_rollback", ["self", "sid"]),
+    (BaseDatabaseWrapper, "_set_autocommit", ["self", "autocommit"]),
+]
+# Attributes, which the tests below look at; and PynamoDB's, without which no table would be found.
+ATTRIBUTES = {"_db", "_default_manager", "_result_cache", "_state"} | {"_connection", "_get_schema"}
+
+
+def test_no_private_name_is_used_but_these() -> None:
+    used, own = set(), set()
+    for file in LIBRARY.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Attribute) and re.match("_[a-z]", node.attr):
+                (own if isinstance(node.ctx, ast.Store) else used).add(node.attr)
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+                own.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                own.add(node.id)
+    # Django documents `_meta`, and promises to keep it.
+    assert used - own - {"_meta"} <= {name for _, name, _ in METHODS} | ATTRIBUTES
+
+
+@pytest.mark.parametrize(("owner", "name", "parameters"), METHODS)
+def test_a_name_is_there_and_takes_what_it_took(owner: type, name: str, parameters: list[str] | None) -> None:
+    assert callable(getattr(owner, name))
+    assert parameters is None or list(inspect.signature(getattr(owner, name)).parameters) == parameters
 
 
 def test_a_connection_is_ensured_under_the_same_name() -> None:
@@ -66,8 +92,10 @@ def test_a_connection_is_ensured_under_the_same_name() -> None:
     assert "    def ensure_connection(self):" in inspect.getsource(inspect.getmodule(BaseDatabaseWrapper))  # type: ignore[arg-type]
 
 
-def test_a_queryset_keeps_its_rows_and_its_kind_under_the_same_names() -> None:
+def test_a_queryset_and_a_row_keep_what_they_know_under_the_same_names() -> None:
     assert {"_result_cache", "_db"} <= vars(QuerySet(ContentType)).keys()
+    assert {"adding", "db"} <= {name for name in dir(ContentType()._state) if not name.startswith("_")}
+    assert isinstance(ContentType._default_manager.all(), QuerySet)
 
 
 def test_a_query_keeps_what_was_asked_under_the_same_names() -> None:
