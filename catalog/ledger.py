@@ -15,11 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pynamodb.transactions import TransactWrite
 
+from bookstore.actors import who
 from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.pages import BadCursorError, read_cursor, sign_cursor
 from catalog.models import ADJUSTED, OPENING, OPENING_ENTRY, RECEIVED, RETURNED, SOLD, StockEntry
-
-BY_SHOP = "shop"  # who acts where no person does
 
 ENTRIES_A_PAGE = 50
 
@@ -75,6 +74,11 @@ class LedgerLine:
     def label(self) -> str:
         """What it was, in words."""
         return str(LABELS.get(self.kind, self.kind))
+
+    @property
+    def person(self) -> str:
+        """Who did it, in words."""
+        return who(self.by)
 
 
 @dataclass(frozen=True, slots=True)

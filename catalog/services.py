@@ -18,6 +18,7 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
+from bookstore.actors import BY_SHOP
 from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
@@ -42,7 +43,6 @@ from catalog.errors import (
     BookNotFoundError,
     DuplicateIsbnError,
 )
-from catalog.ledger import BY_SHOP
 from catalog.models import OPENING, WITHDRAWN, Book, Contribution, Unique
 from catalog.selectors import books_of_author, isbn_claim, stored_book
 

@@ -9,13 +9,13 @@ from django.utils.translation import gettext as _
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
+from bookstore.actors import BY_SHOP
 from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 from catalog import ledger
 from catalog.drafts import check_stock, plain_line
 from catalog.errors import BadBookError, BookNotFoundError, StockChangedError
-from catalog.ledger import BY_SHOP
 from catalog.models import ADJUSTED, OPENING, RECEIVED, RETURNED, SOLD, Book, Unique
 from catalog.selectors import stored_book
 

@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from bookstore.accounts.forms import AddressForm
 from bookstore.accounts.selectors import PostalAddress
+from bookstore.actors import who
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, SearchAwayError
 from bookstore.dynamodb.admin.options import Hits
 from bookstore.dynamodb.admin.paths import Path
@@ -40,7 +41,6 @@ from orders.staff import printing
 from orders.staff.inlines import LineInline, NoteInline, RefundInline, StepInline
 from orders.staff.tools import TOOLS, in_the_admins_words, of
 from orders.states import BOUGHT, LABELS, UNSENT, Status
-from orders.steps import who
 
 MONTHS_LISTED = 36  # before this one; what came before them is found by search and by number
 MONTHS_OFFERED = 13

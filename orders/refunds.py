@@ -18,6 +18,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from bookstore.actors import BY_PAYMENT
 from bookstore.dynamodb.tables import Beside, nothing_beside
 from bookstore.money import to_cents
 from bookstore.typesetting import money
@@ -34,7 +35,6 @@ from orders.queues import queue_key, queue_of
 from orders.selectors import get_order
 from orders.states import BOUGHT, NOTHING_PAID, OWING, SENT, Status
 from orders.steps import (
-    BY_PAYMENT,
     OvertakenError,
     Rewrite,
     Step,

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from pynamodb.exceptions import DeleteError, TransactWriteError, UpdateError
 
 from bookstore.accounts.selectors import PostalAddress
+from bookstore.actors import BY_CUSTOMER
 from bookstore.dynamodb.conflicts import is_conflict, through_conflicts
 from bookstore.dynamodb.errors import (
     CONDITION_FAILED,
@@ -42,7 +43,7 @@ from orders.queues import queue_key
 from orders.selectors import find_marker, find_order, get_order
 from orders.services import give_up
 from orders.states import REPLACED, Status
-from orders.steps import BY_CUSTOMER, ROUNDS
+from orders.steps import ROUNDS
 
 log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from bookstore.accounts.errors import ErasureRefusedError
+from bookstore.actors import BY_CUSTOMER, BY_PAYMENT, BY_SHOP
 from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import (
     is_transient,
@@ -53,9 +54,6 @@ from orders.states import (
     Status,
 )
 from orders.steps import (
-    BY_CUSTOMER,
-    BY_PAYMENT,
-    BY_SHOP,
     OvertakenError,
     Rewrite,
     Step,

@@ -13,14 +13,13 @@ from functools import partial, wraps
 from typing import Any, Concatenate, NotRequired, TypedDict
 
 from django.utils.formats import date_format
-from django.utils.functional import Promise
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
+from bookstore.actors import BY_PAYMENT, who
 from bookstore.dynamodb.conflicts import is_conflict, through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
@@ -32,14 +31,7 @@ from orders.selectors import get_order
 from orders.states import LABELS, REASONS, SENT_ELSEWHERE, Status, may_become
 
 ROUNDS = 5  # how often a step is planned anew when the order changed under it
-BY_CUSTOMER, BY_SHOP, BY_PAYMENT = "customer", "shop", "payment"
 REASON_CHARACTERS = 500
-
-_WHO: Mapping[str, Promise] = {
-    BY_CUSTOMER: gettext_lazy("the customer"),
-    BY_SHOP: gettext_lazy("the shop itself"),
-    BY_PAYMENT: gettext_lazy("the payment provider"),
-}
 
 
 class Instruction(TypedDict):
@@ -305,11 +297,6 @@ def check_seen(order: Order, seen: int | None, *, by: str) -> None:
         # What the provider did follows from what somebody did, who is the one to name.
         people = [act for act in others if act.by != BY_PAYMENT]
         raise changed_by((people or others)[-1])
-
-
-def who(by: str) -> str:
-    """Return whom an order's history names, in words for staff."""
-    return str(_WHO.get(by, by))
 
 
 def changed_by(act: Act) -> OrderChangedError:

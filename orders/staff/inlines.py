@@ -7,11 +7,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
+from bookstore.actors import who
 from bookstore.dynamodb.admin.embedded import EmbeddedModel, ShownInline
 from bookstore.typesetting import money
 from orders.models import REFUND_DONE, REFUND_PENDING
 from orders.states import LABELS, REASONS, Status
-from orders.steps import who
 
 
 class _Row(EmbeddedModel):

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from bookstore.accounts.selectors import PostalAddress
+from bookstore.actors import BY_SHOP
 from bookstore.commands import LocalCommand
 from cart.errors import CartError
 from cart.selectors import cart_of
@@ -21,7 +22,6 @@ from orders.reserving import reserve
 from orders.selectors import get_order, orders_of
 from orders.services import confirm
 from orders.states import Status, may_become
-from orders.steps import BY_SHOP
 
 # How many days ago each customer ordered, how far the order has come, and what: book and copies.
 # Fourteen titles in all, so that a newcomer's first purchase finds a place among the Top 20; every

@@ -98,8 +98,8 @@ def test_copies_are_received_adjusted_and_shelved_each_once(owner: Client, wire:
     assert [re.sub(r"^\d.*?\d\d:\d\d ", "", row) for row in rows[1:]] == [
         "Adjusted: Damaged owner@example.com -2 9",
         "Received: Gardners, 12 March owner@example.com +10 11",
-        "Sold customer · the order -1 1",
-        "Opening stock shop +2 2",
+        "Sold the customer · the order -1 1",
+        "Opening stock the shop itself +2 2",
     ]
     history = text(owner.get(f"{BOOKS}b-1/history/"))
     assert "Received 10 copies." in history
