@@ -243,7 +243,7 @@ class FacadeAdmin(_ModelAdmin):
         except RefusedError as error:
             request._refused = error.problems  # type: ignore[attr-defined]
         except AwayError as error:
-            return self._to_the_list(request, error)
+            return self.to_the_list(request, error)
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def _made_before(self, request: HttpRequest) -> Any:
@@ -254,7 +254,8 @@ class FacadeAdmin(_ModelAdmin):
         row = self.get_object(request, _keyed(form.instance).pk)
         return row if row is not None and form.says(row) else None
 
-    def _to_the_list(self, request: HttpRequest, error: AwayError) -> HttpResponse:
+    def to_the_list(self, request: HttpRequest, error: AwayError) -> HttpResponse:
+        """Lead from a row that cannot be read to the list, which says why."""
         messages.error(request, str(error))
         opts = self.opts
         return HttpResponseRedirect(reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
@@ -343,7 +344,7 @@ class FacadeAdmin(_ModelAdmin):
         try:
             row = self.get_object(request, unquote(object_id))
         except AwayError as error:
-            return self._to_the_list(request, error)
+            return self.to_the_list(request, error)
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
         if not self.has_view_or_change_permission(request, row):
@@ -395,7 +396,7 @@ class FacadeAdmin(_ModelAdmin):
             messages.error(request, str(error))
             return HttpResponseRedirect(request.get_full_path())
         except AwayError as error:
-            return self._to_the_list(request, error)
+            return self.to_the_list(request, error)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Delete the rows of a selection one by one, and say which could not go."""

@@ -39,7 +39,7 @@ class PagesAdmin(FacadeAdmin):
             try:
                 row = self.get_object(request, unquote(object_id))
             except AwayError as error:
-                return self._to_the_list(request, error)
+                return self.to_the_list(request, error)
             if row is None:
                 return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined, no-any-return]
             return answer(request, row, **said)
