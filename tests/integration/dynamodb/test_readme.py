@@ -62,7 +62,7 @@ MORE_IMPORTS = """
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.test import SimpleTestCase, TransactionTestCase
+from django.test import Client, SimpleTestCase, TransactionTestCase
 
 from notes.models import Person
 from notes.tools import BookAdmin
@@ -100,6 +100,15 @@ MORE_TESTS = """
         answer = self.client.get("/admin/figures/visits.csv")
         self.assertEqual(answer.content.decode(), "Day,Visits\\r\\nMonday,3\\r\\n")
         self.assertEqual([tool.name for tool in BookAdmin.tools], ["lend"])
+
+    def test_a_form_without_its_token_is_refused(self):
+        browser = Client(enforce_csrf_checks=True)
+        browser.force_login(Person(name="ada"))
+        page = browser.get("/admin/notes/note/add/").content.decode()
+        token = page.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+        form = {"topic": "art", "written": "2026-11-28", "text": "By a form"}
+        for sent, status in ((form, 403), ({**form, "csrfmiddlewaretoken": token}, 302)):
+            self.assertEqual(browser.post("/admin/notes/note/add/", sent).status_code, status)
 
     def test_who_has_no_right_is_refused_and_a_stranger_sent_to_sign_in(self):
         self.assertEqual(self.client.get("/admin/login/").headers["Location"], "/sign-in/?next=%2Fadmin%2F")
@@ -157,4 +166,4 @@ def test_the_readmes_examples_make_a_project_that_djangos_own_test_cases_run_in(
         cwd=tmp_path,
     )
     assert done.stderr.rstrip().endswith("OK"), done.stderr
-    assert "Ran 7 tests" in done.stderr
+    assert "Ran 8 tests" in done.stderr

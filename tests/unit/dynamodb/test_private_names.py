@@ -22,6 +22,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.lookups import Exact, In
 from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 from django.forms.models import BaseInlineFormSet, BaseModelFormSet
+from django.middleware.csrf import CsrfViewMiddleware
 from django.template import engines
 
 ADMIN = Path(inspect.getfile(ModelAdmin)).parent
@@ -124,6 +125,10 @@ def test_a_forms_write_is_followed_by_its_log_and_preceded_by_nothing() -> None:
     ]
     places = [view.index(step) for step in steps]
     assert places == sorted(places)
+
+
+def test_a_check_by_tokens_is_switched_off_under_the_same_name() -> None:
+    assert 'getattr(request, "_dont_enforce_csrf_checks", False)' in inspect.getsource(CsrfViewMiddleware)
 
 
 def test_templates_ask_for_what_the_pages_give() -> None:
