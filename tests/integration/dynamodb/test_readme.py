@@ -59,7 +59,10 @@ class People(BaseBackend):
         return Person(name=name)
 """
 MORE_IMPORTS = """
+from io import StringIO
+
 from django.core import checks
+from django.core.management import call_command
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.test import Client, SimpleTestCase, TransactionTestCase
@@ -121,6 +124,13 @@ MORE_TESTS = """
         self.assertEqual(callbacks, [print])
         self.assertEqual(checks.run_checks(), [])
 
+    def test_its_commands_run(self):
+        made, exported = StringIO(), StringIO()
+        call_command("create_tables", stdout=made)
+        self.assertIn("every table is there", made.getvalue())
+        call_command("export_admin_log", "2026-11-01", "2026-11-30", stdout=exported)
+        self.assertIn("at,user_id", exported.getvalue())
+
     def test_an_sql_database_is_emptied_of_nobody(self):
         with self.assertRaises(ImproperlyConfigured):
             TransactionTestCase._fixture_teardown(self)
@@ -166,4 +176,4 @@ def test_the_readmes_examples_make_a_project_that_djangos_own_test_cases_run_in(
         cwd=tmp_path,
     )
     assert done.stderr.rstrip().endswith("OK"), done.stderr
-    assert "Ran 8 tests" in done.stderr
+    assert "Ran 9 tests" in done.stderr
