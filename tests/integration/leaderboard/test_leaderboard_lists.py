@@ -231,7 +231,9 @@ def test_the_overview_says_how_far_the_streams_have_come(
     assert books.waiting_since is None
     at_rest = books.seconds_behind(now + timedelta(days=3))
     assert at_rest is not None
-    assert at_rest < 60  # nothing has come since: it is no further behind
+    assert (
+        at_rest < 120
+    )  # nothing has come since: it is no further behind (DynamoDB Local tells the minute alone)
 
     minute = timedelta(minutes=1)
     ranking.note_progress(Progress("Books", now, now + minute), at=now + 3 * minute)
