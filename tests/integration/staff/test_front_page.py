@@ -12,6 +12,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from bookstore.dynamodb.admin import panels
+from catalog import front_page
 from orders import selectors as orders
 from tests import factories
 from tests.integration.leaderboard.sales import put_order, sell
@@ -93,6 +95,27 @@ def test_staff_see_the_sales_and_take_their_numbers_along(staff: Client, wire: W
     assert {row["Category"] for row in by_category} == {"No category", "fiction", "'=Plays"}  # no formula
     assert sum(float(row["Sales in GBP"]) for row in by_category) == 39.95
     assert [row["Changes to"] for row in numbers(staff, "streams")] == ["Books", "Orders"]
+
+
+def test_the_scarcest_books_come_first_and_the_numbers_have_all_that_were_read(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for copies, title in ((4, "Agnes Grey"), (2, "Bleak House"), (2, "Cranford"), (1, "Zuleika Dobson")):
+        factories.book(title, stock=copies)
+    monkeypatch.setattr(panels, "MOST_BARS", 2)
+    shown = panel(staff.get("/admin/").content.decode(), "low-stock")
+    drawn = shown.partition("<details>")[0]
+    assert re.findall(r'">([^<]+)</a></span>', drawn) == ["Zuleika Dobson", "Bleak House"]
+    assert "And 2 more, in the numbers below." in drawn
+    assert "there are more" not in drawn
+    rows = [(row["Title"], row["Copies left"]) for row in numbers(staff, "low-stock")]
+    assert rows == [("Zuleika Dobson", "1"), ("Bleak House", "2"), ("Cranford", "2"), ("Agnes Grey", "4")]
+
+    monkeypatch.setattr(front_page, "READ", 3)
+    assert "The scarcest of the first 3 by title; there are more." in panel(
+        staff.get("/admin/").content.decode(), "low-stock"
+    )
+    assert len(numbers(staff, "low-stock")) == 3
 
 
 def test_orders_waiting_are_counted_to_fifty_and_the_oldest_are_late(
