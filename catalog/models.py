@@ -232,6 +232,11 @@ class Book(Table):
         return srcset_of(self.cover)
 
     @property
+    def is_rated(self) -> bool:
+        """Whether anybody has rated the book, our booksellers or a reader."""
+        return bool(self.rating)
+
+    @property
     def is_rated_by_readers(self) -> bool:
         """Whether enough readers have rated the book for the stars to be called theirs."""
         return int(self.rating_count or 0) >= ENOUGH_READERS

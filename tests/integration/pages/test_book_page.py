@@ -103,6 +103,13 @@ def test_a_rating_is_the_booksellers_until_three_readers_have_spoken(stock, clie
     assert "our booksellers’ rating" not in page
 
 
+def test_a_book_that_nobody_has_rated_says_so_and_shows_no_stars(stock, client):
+    page = client.get(stock.persuasion.get_absolute_url()).content.decode()
+    assert "Not rated yet" in page
+    assert "our booksellers’ rating" not in page
+    assert 'class="stars' not in page
+
+
 def test_structured_data_describe_the_book_and_its_offer(stock, client):
     data = book_data(client, "/books/b-emma/emma/")
     assert data["name"] == "Emma"
