@@ -20,11 +20,15 @@ class BadCursorError(ValueError):
 
 @dataclass(frozen=True)
 class Page[Item]:
-    """Some items of a list, and the cursors of the pages beside it (``None`` at an end)."""
+    """Some items of a list, and the cursors of the pages beside it (``None`` at an end).
+
+    Where ``ends``, nothing is known of after these items: ``after`` looks there all the same.
+    """
 
     items: Sequence[Item]
     after: str | None = None
     before: str | None = None
+    ends: bool = False
 
 
 def page_number(asked: str) -> int:

@@ -34,6 +34,7 @@ class CursorChangeList(ChangeList):
 
     after: str | None = None
     before: str | None = None
+    ends: bool = False
     queryset: "DynamoQuerySet"
     root_queryset: "DynamoQuerySet"
     model_admin: Any
@@ -58,7 +59,7 @@ class CursorChangeList(ChangeList):
         else:
             self._tell_of_unknown_sort(request)
             page, self.queryset = self._page(request, self.queryset)
-            self.after, self.before = page.after, page.before
+            self.after, self.before, self.ends = page.after, page.before, page.ends
             self.result_list = self.queryset.with_rows(list(page.items))
             # Equal, so that Django does not take the page's rows for all results.
             self.result_count = self.full_result_count = len(page.items)
@@ -146,8 +147,8 @@ class CursorChangeList(ChangeList):
 
     @property
     def has_other_pages(self) -> bool:
-        """Whether rows of this list stand on other pages."""
-        return bool(self.after or self.before or self.multi_page)
+        """Whether rows of this list stand on other pages, as far as is known."""
+        return bool((self.after and not self.ends) or self.before or self.multi_page)
 
     @property
     def first_url(self) -> str | None:

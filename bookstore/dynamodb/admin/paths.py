@@ -41,7 +41,8 @@ class Path:
     # sorting field stand in, in ascending order. They are read one after another.
     partitions: Callable[[Any, Any], Sequence[str]] | None = None
     # The oldest of them in which a row stands, as far as is known: None for no row at all, and empty where
-    # nobody can say. It is asked when a page has read its two Queries, so that no link leads beyond it.
+    # nobody can say. It is asked when a page has read its two Queries. It may know less than the table: what
+    # leads beyond it is no link to a next page, but stays there, as one to look further back.
     oldest: Callable[[], str | None] = lambda: ""
     # Whether empty partitions are read on through until there is something to show; a page of one that
     # is not has a link to the next, and may have nothing else.

@@ -6,6 +6,7 @@ replaced. Whatever DynamoDB cannot do honestly raises.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.exceptions import FieldError
@@ -91,7 +92,7 @@ class DynamoQuerySet(_QuerySet):
         if whole and planned.path.projected is not None:
             found = {row.pk: row for row in self.source.get_many([row.pk for row in items])}
             items = [found[row.pk] for row in items if row.pk in found]
-        return Page(items=self._related(items), after=page.after, before=page.before)
+        return replace(page, items=self._related(items))
 
     def with_rows(
         self, rows: Sequence[Any], *, total: int | None = None, before: int = 0
@@ -243,7 +244,7 @@ type _Place = tuple[Any, str | None, Any]  # a row's partition and range key, an
 
 def _read_page(source: "Source", listing: plans.Listing, size: int, cursor: str) -> Page[Any]:
     backwards, start = _place(cursor, listing, source)
-    places, more = _walk(source, listing, size + 1, start=start, against=backwards, reads=READS_A_PAGE)
+    places, more, ends = _walk(source, listing, size + 1, start=start, against=backwards, reads=READS_A_PAGE)
     over, places = places[size:], places[:size]
     rest: list[Any] | None = None  # where the rows beyond this page begin
     if over:
@@ -263,6 +264,7 @@ def _read_page(source: "Source", listing: plans.Listing, size: int, cursor: str)
         items=[source.row(item, listing.path) for _, _, item in places],
         after=signed(last, back=False) if backwards else signed(rest, back=False),
         before=signed(rest, back=True) if backwards else signed(first if cursor else None, back=True),
+        ends=ends,
     )
 
 
@@ -288,7 +290,9 @@ def _rows(
     read, start = 0, None
     while most is None or read < most:
         size = a_read if most is None else min(a_read, most - read)
-        places, more = _walk(source, listing, size, start=start, against=False, reads=len(listing.partitions))
+        places, more, _ends = _walk(
+            source, listing, size, start=start, against=False, reads=len(listing.partitions)
+        )
         for _, _, item in places:
             yield source.row(item, listing.path)
         read += len(places)
@@ -305,35 +309,36 @@ def _walk(
     start: tuple[Any, str | None] | None,
     against: bool,
     reads: int,
-) -> tuple[list[_Place], Any]:
+) -> tuple[list[_Place], Any, bool]:
     """Read rows from behind a place, through as many partitions as reads allow.
 
-    Returns each row with its partition and range key, and the partition at which reading ended
-    too early, if it did. Reads on while there is nothing at all to show, where the path does.
+    Returns each row with its partition and range key, the partition at which reading ended too
+    early, if it did, and whether all rows that the path knows of stand before that. Reads on while
+    there is nothing at all to show, where the path does, but not from a list's beginning to there.
     """
     path = listing.path
     descending = listing.descending is not against
     partitions = [_text(path, source.item, each) for each in listing.partitions]
     if path.spread:
-        return _merged(source, listing, partitions, wanted, start=start, descending=descending), None
+        return _merged(source, listing, partitions, wanted, start=start, descending=descending), None, False
     if descending:
         partitions.reverse()
     if start is not None:
         partitions = partitions[partitions.index(start[0]) :]
     found: list[_Place] = []
+    ends = False
     for number, partition in enumerate(partitions):
         if number == reads and descending:
             oldest = path.oldest()
             # Who knows of no row is not believed where there is one.
-            if (not found and start is None) if oldest is None else partition < oldest:
-                break
-        if number >= reads and (found or not path.reads_on):
-            return found, partition
+            ends = not found if oldest is None else partition < oldest
+        if number >= reads and (found or not path.reads_on or (ends and start is None)):
+            return found, partition, ends
         behind = start[1] if start is not None and partition == start[0] else None
         found += _query(source, listing, partition, wanted - len(found), behind=behind, descending=descending)
         if len(found) >= wanted:
-            return found[:wanted], None
-    return found, None
+            return found[:wanted], None, False
+    return found, None, False
 
 
 def _merged(

@@ -67,6 +67,14 @@ def test_orders_are_listed_newest_first_month_by_month_and_end_with_the_oldest(
     assert "Ada Reader" in page
     with wire.opensearch.refuse():  # nobody says where they end
         assert 'rel="next"' in text(clerk.get(ORDERS + pages[-1]))
+    lost = put(days_ago=200).number  # the search engine has not heard of it
+    for _page in range(3):
+        further = re.search(r'href="([^"]+)">Look further back<', page)
+        assert further
+        page = text(clerk.get(ORDERS + further[1]))
+        if numbers(page):
+            break
+    assert numbers(page) == [lost]
     month = made[2].month_name
     of_month = [order.number for order in made if order.month_name == month]
     assert numbers(text(clerk.get(f"{ORDERS}?month={month}"))) == of_month
