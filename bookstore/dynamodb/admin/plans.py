@@ -218,9 +218,11 @@ def _conditions(model: type[models.Model], node: Any) -> Iterator[Condition | No
 
 
 def _order(model: type[models.Model], query: Query) -> str:
-    """Return the one field to order by, with its sign; Django's appended primary key does not count."""
+    """Return the one field to order by, with its sign."""
     named = query.order_by or (_meta(model).ordering if query.default_ordering else ())
-    ordered = [name for name in named if name not in {"pk", "-pk", *_signed(_meta(model).pk.name)}]
+    # Django appends "-pk" to whatever it lists. Behind another field the key orders nothing more.
+    ordered = [name for name in named if name not in _signed("pk")]
+    ordered[1:] = [name for name in ordered[1:] if name not in _signed(_meta(model).pk.name)]
     if not ordered:
         if not query.standard_ordering:
             raise MissingIndexError(f"{model.__name__}: rows that are in no order have no last one.")

@@ -168,3 +168,26 @@ def test_years_are_walked_from_the_newest_on_and_upwards_only_within_a_filter() 
     assert newest_first.sortable_fields() == set()
     of_two_years = Arrival.objects.filter(added_at__gte=2025).order_by("added_at")
     assert (of_two_years.plan().partitions, of_two_years.plan().descending) == (("2025", "2026"), False)
+
+
+def test_rows_are_listed_by_their_own_key_both_ways() -> None:
+    class Topic(FacadeModel):
+        id = models.CharField(primary_key=True, max_length=9)
+        source = Source(
+            VolumeItem,
+            paths=[
+                Path(
+                    index=VolumeItem.arrivals,
+                    hash_key="arrival_year",
+                    range_key="id",
+                    sorts="id",
+                    partitions=lambda _low, _high: ["all"],
+                )
+            ],
+        )
+
+        class Meta(FacadeModel.Meta):
+            app_label = "admin_on_dynamodb"
+
+    planned = [Topic.objects.order_by(*names).plan() for names in (("id",), ("-id",), ("id", "-pk"))]
+    assert [each.descending for each in planned] == [False, True, False]
