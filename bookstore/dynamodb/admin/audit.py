@@ -14,7 +14,7 @@ from django.apps import apps
 from django.contrib.admin.utils import quote
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.text import Truncator
+from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 from pynamodb.transactions import TransactWrite
 
@@ -161,13 +161,19 @@ class Entry:
         return f"{self.get_change_message()}"
 
     @cached_property
-    def content_type(self) -> Any:
-        """What the panel calls the kind of row; None for one that is no more."""
+    def kind_of_row(self) -> str:
+        """What kind of row it is, such as ``Note``; empty for one that is no more."""
         try:
-            meta = apps.get_model(self.label)._meta
+            return str(capfirst(apps.get_model(self.label)._meta.verbose_name))
         except LookupError:
-            return None
-        return type("Named", (), {"name": meta.verbose_name})
+            return ""
+
+    @property
+    def row_name(self) -> str:
+        """What the row was called; after what kind it is where that is but its key."""
+        if self.object_repr in {"", self.object_id}:
+            return f"{self.kind_of_row} {self.object_id}".strip()
+        return self.object_repr
 
     def get_change_message(self) -> str:
         """Return the whole story: each field with its old and its new value."""

@@ -39,6 +39,25 @@ def test_deleting_leaves_its_trace(owner: Client, volumes: Any) -> None:
     assert "Title 00" in front
 
 
+def test_the_front_page_says_when_and_what_one_changed_from_what_to_what(owner: Client, volumes: Any) -> None:
+    shelve(1)
+    address = f"{VOLUMES}fiction-00/change/"
+    owner.post(address, {**sent(text(owner.get(address))), "name": "Persuasion"})
+    label = volumes.Volume._meta.label_lower
+    (changed,) = audit.history(label, "fiction-00")
+    at = datetime(2026, 11, 28, 12, 5, tzinfo=UTC)
+    audit.store(
+        audit.entry_of(
+            label=label, key="fiction-07", shown="fiction-07", user=changed.user, kind="changed", at=at
+        )
+    )
+    front = text(owner.get("/admin/"))
+    panel = front[front.index("recent-actions-module") :]
+    assert "Name changed from “Title 00” to “Persuasion”." in panel
+    assert ">Volume fiction-07</a>" in panel
+    assert "Volume, 28 Nov 2026, 12:05" in panel
+
+
 def test_a_long_history_leads_to_its_older_entries(
     owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch, wire: Any
 ) -> None:
