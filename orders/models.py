@@ -39,6 +39,11 @@ def _nothing() -> Decimal:
     return Decimal("0.00")
 
 
+def refusal_id(refund_id: str) -> str:
+    """Return the id of the note that the provider refused a refund; the last of the money goes by the order's id."""
+    return f"refused-{refund_id}"
+
+
 class OrderLine(MapAttribute[str, object]):
     """A line item: title, author and unit price are those of the day it was sold."""
 
@@ -122,6 +127,7 @@ class Refund(MapAttribute[str, object]):
     copies = ListAttribute(of=CreditedCopies, default=list)
     returned = BooleanAttribute(default=False)  # the copies came back, whatever becomes of the money
     restock = BooleanAttribute(default=False)  # they go back into stock once the money is back
+    otherwise = BooleanAttribute(default=False)  # the provider refused it, and it went another way
     version = NumberAttribute(null=True)
 
     @property
@@ -293,6 +299,11 @@ class Order(Table):
     def pending_refunds(self) -> list[Refund]:
         """The refunds that the provider has not answered for yet."""
         return [each for each in self.refunds if not each.is_done]
+
+    @property
+    def refusal(self) -> str:
+        """The sentence with which the provider refused the rest of the money; empty where it never did."""
+        return next((note.text for note in self.notes if note.note_id == refusal_id(self.order_id)), "")
 
     @property
     def carrier_name(self) -> str:

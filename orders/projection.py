@@ -17,7 +17,7 @@ from bookstore.streams.errors import UnprojectableError
 from bookstore.streams.records import Change
 from bookstore.streams.registry import projects
 from orders import mail, search
-from orders.models import REFUND_DONE, Order
+from orders.models import REFUND_DONE, Order, refusal_id
 from orders.selectors import find_order
 from orders.states import Status
 
@@ -68,7 +68,8 @@ def mails_due(order: dict[str, Any] | None) -> list[str]:
     """Return which mails an order's image calls for and has not got yet: kinds, with a name where there are several.
 
     An order that was cancelled before it was paid gets none: its customer heard on the page. One
-    whose money came too late does. The money of a cancelled order is told with the cancellation.
+    whose money came too late does. The money of a cancelled order is told with the cancellation, unless
+    the provider had refused it: then the cancellation says that another mail follows.
     """
     if not order or not order.get("email"):
         return []
@@ -82,16 +83,20 @@ def mails_due(order: dict[str, Any] | None) -> list[str]:
     cancelled = Status.CANCELLED in was
     if cancelled and (status == Status.REFUNDED or Status.PLACED in was):
         due.append(mail.CANCELLED)
+    notes = order.get("notes") or ()
+    noted = {note["noteId"] for note in notes}
     due += [
         mail.named(mail.REFUNDED, refund["refundId"])
         for refund in order.get("refunds") or ()
         if refund["state"] == REFUND_DONE
         and refund["amount"]
-        and not (cancelled and refund["refundId"] == order["orderId"])
+        and not (
+            cancelled
+            and refund["refundId"] == order["orderId"]
+            and refusal_id(refund["refundId"]) not in noted
+        )
     ]
-    due += [
-        mail.named(mail.NOTE, note["noteId"]) for note in order.get("notes") or () if note.get("toCustomer")
-    ]
+    due += [mail.named(mail.NOTE, note["noteId"]) for note in notes if note.get("toCustomer")]
     return [kind for kind in due if kind not in (order.get("mailed") or ())]
 
 

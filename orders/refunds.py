@@ -24,7 +24,7 @@ from bookstore.money import to_cents
 from bookstore.typesetting import money
 from orders import payments
 from orders.errors import BadStepError, OrderBusyError
-from orders.models import REFUND_DONE, REFUND_PENDING, CreditedCopies, Note, Order, Refund
+from orders.models import REFUND_DONE, REFUND_PENDING, CreditedCopies, Note, Order, Refund, refusal_id
 from orders.payments.base import (
     Payment,
     PaymentRefusedError,
@@ -206,7 +206,7 @@ def settle_otherwise(
             raise too_late(order)
         rest = payments.provider().payment_of(order_id).amount - order.refunded
         refund = _refund(order, order.order_id, rest, by=by, reason=reason, at=at)
-        refund.state = REFUND_DONE
+        refund.state, refund.otherwise = REFUND_DONE, True
         step = Step(
             order,
             Status.REFUNDED,
@@ -226,7 +226,7 @@ def refusal_of(order: Order) -> str:
     """Return the sentence with which the provider refused the money that is owed; empty where it did not."""
     if order.state not in OWING or not order.queue_name:
         return ""
-    return next((note.text for note in order.notes if note.note_id == _refused(order.order_id)), "")
+    return order.refusal
 
 
 def settle_now(order: Order, *, at: datetime) -> Order:
@@ -367,7 +367,7 @@ def _with_refunds(order: Order, refunds: list[Refund], **values: object) -> Rewr
 @in_turn
 def note_refusal(order: Order, refund_id: str, error: PaymentRefusedError, *, at: datetime) -> Order:
     """Leave staff a note, once, that the provider refused a refund while nobody was looking."""
-    note_id = _refused(refund_id)
+    note_id = refusal_id(refund_id)
     if any(note.note_id == note_id for note in order.notes):
         return order
     note = Note(  # type: ignore[no-untyped-call]  # PynamoDB's
@@ -376,10 +376,6 @@ def note_refusal(order: Order, refund_id: str, error: PaymentRefusedError, *, at
     take_step(Rewrite(order, notes=[*order.notes, note]))
     log.error("the payment provider refused a refund", extra={"order_id": order.order_id})
     return order
-
-
-def _refused(refund_id: str) -> str:
-    return f"refused-{refund_id}"
 
 
 def _draft(

@@ -20,7 +20,7 @@ from bookstore.streams.records import Change
 from orders.fulfilment import note_order
 from orders.models import Order
 from orders.projection import write_to_customer
-from orders.refunds import refund_order
+from orders.refunds import refund_order, settle_otherwise
 from orders.services import cancel_order, release
 from orders.states import Status
 from tests import factories
@@ -90,6 +90,28 @@ def test_a_cancelled_order_is_told_once(order, pump, outbox):
         f"Your order {order.number} is cancelled",
     ]
     assert "£15.98 went back to you" in outbox[1].body
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+def test_money_that_the_provider_refuses_is_promised_no_way_and_told_when_it_went(
+    provider, pump, outbox, in_time
+):
+    factories.book("Emma", price="7.99", stock=9, book_id="b-emma")
+    fill_cart(b_emma=1)
+    order = reserve(total="7.99")
+    pay_at(provider, order, takes_nothing_back=True)
+    told = named(place(order), at=NOW)
+    cancel_order(**told, reason="Rude.")
+    if in_time:  # else the stream is late, and tells of both at once
+        pump()
+    settle_otherwise(**told, reason="By bank transfer.")
+    for _twice in range(2):
+        pump()
+    cancelled, refund = (message.body for message in outbox[-2:])
+    assert len(outbox) == 3
+    assert "We shall write to you about the money." in cancelled
+    assert f"£7.99 of your order {order.number} went back to you.\n" in refund
+    assert not any("the way you paid" in message.body for message in outbox)
 
 
 def test_parcel_refund_and_note_are_told_once_each(order, pump, outbox):

@@ -66,4 +66,7 @@ def test_each_refund_that_is_done_and_each_note_to_the_customer_calls_for_a_mail
 @pytest.mark.parametrize(("way", "due"), [("cancelled", ["cancelled"]), ("returned", ["refunded:o-1"])])
 def test_the_rest_of_the_money_is_told_once_with_what_it_is_for(way, due):
     order = image("refunded", "awaiting_payment", "placed", way, "refunded", mailed=("placed",))
-    assert mails_due(order | {"orderId": "o-1", "refunds": [refund("o-1")]}) == due
+    order |= {"orderId": "o-1", "refunds": [refund("o-1")]}
+    assert mails_due(order) == due
+    refused = {"notes": [{"noteId": "refused-o-1"}]}
+    assert mails_due(order | refused) == list(dict.fromkeys([*due, "refunded:o-1"]))
