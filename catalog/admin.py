@@ -377,9 +377,12 @@ class BookAdmin(CoverPages, SpreadsheetPages, ToolsAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """Show what was changed, with a way back to each version for those who may change books."""
-        may_restore = self.may(request, "change")
-        return super().history_view(request, object_id, {**(extra_context or {}), "may_restore": may_restore})
+        """Show what was changed, with the ways back on the first page for those who may change books."""
+        answer = super().history_view(request, object_id, extra_context)
+        shown = getattr(answer, "context_data", None)
+        if shown and shown["newest"] and self.may(request, "change"):
+            shown["ways_back"] = history.ways_back(shown["action_list"])
+        return answer
 
     @admin.display(description=_("their pages"))
     def people_pages(self, book: Book) -> str:

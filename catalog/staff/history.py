@@ -1,5 +1,6 @@
 """The way back in a book's history: what it said at a moment, written as a new change."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -20,6 +21,9 @@ from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from catalog import services
 from catalog.staff.fields import SAID, field_change, label_of, said
 from catalog.staff.refusals import in_the_admins_words
+
+# The shelf goes with the copies, which nothing takes back.
+RESTORED = tuple(name for name in SAID if name != "location")
 
 
 @dataclass(frozen=True)
@@ -58,18 +62,13 @@ class RestoreForm(ToolForm):
     def ways(self) -> list[WayBack]:
         """What has changed since; of each field the first change counts, and what is so again is left out."""
         opts = self.row._meta  # noqa: SLF001 - what Django calls it
-        labels = {name: label_of(name) for name in SAID}
-        names = {label: name for name, label in labels.items()}
         then: dict[str, str] = {}
         for entry in self._newer[1]:
-            for change in entry.item.changes:
-                name = change.name or names.get(change.field, "")
-                if name in labels:
-                    then[name] = change.old
+            then.update(_said_before(entry))
         return [
             WayBack(
                 name,
-                labels[name],
+                label_of(name),
                 now,
                 before,
                 _("The log holds only its beginning: it stays as it is.") if audit.is_cut(before) else "",
@@ -83,6 +82,30 @@ class RestoreForm(ToolForm):
     def possible(self) -> list[WayBack]:
         """What can be written back of it."""
         return [way for way in self.ways if not way.problem]
+
+
+def _said_before(entry: audit.Entry) -> Iterator[tuple[str, str]]:
+    """Yield the fields that an entry changed and that can be written back, with what each said before."""
+    names = {label_of(name): name for name in RESTORED}
+    for change in entry.item.changes:
+        name = change.name or names.get(change.field, "")
+        if name in RESTORED:
+            yield name, change.old
+
+
+def ways_back(entries: Sequence[audit.Entry]) -> set[str]:
+    """Return the keys of those of a book's latest entries, newest first, from which a way leads back.
+
+    With such an entry the book came to say something else, and so it did once more since. The
+    oldest one leads back to what the book said before all the others, whatever it tells of itself.
+    """
+    ways, is_changed_since = set(), False
+    for entry in entries:
+        is_change = entry.is_addition or any(_said_before(entry))
+        if is_changed_since and (is_change or entry is entries[-1]):
+            ways.add(str(entry.item.log_key))
+        is_changed_since = is_changed_since or is_change
+    return ways
 
 
 def _is_same_number(field: Any, now: str, then: str) -> bool:

@@ -464,6 +464,25 @@ def test_a_field_is_called_the_same_in_the_log_however_it_was_changed(owner: Cli
     }
 
 
+def test_ways_back_are_offered_where_they_lead_somewhere_and_leave_the_book_on_its_shelf(
+    owner: Client,
+) -> None:
+    factories.category()
+    factories.book("Emma", book_id="b-1")
+    for number, publisher in enumerate(("Murray", "Bentley")):
+        send(owner, "shelve", location=f"A {number}")
+        edit(owner, publisher=publisher)
+    _bentley, _shelved, murray, first = audit.history("catalog.book", "b-1")
+    page = text(owner.get(f"{BOOKS}b-1/history/"))
+    offered = re.findall(r"restore/\?entry=([^\"]+)", page)
+    assert [urllib.parse.unquote(each) for each in offered] == [each.item.log_key for each in (murray, first)]
+    page = text(owner.get(restore_address(murray)))
+    assert re.findall(r'<th scope="row">([^<]+)</th>', page) == ["Publisher"]
+    assert "Stock, shelf, cover, being on sale, and orders have no part in it." in page
+    owner.post(f"{DO}restore/", fields(page, f"{DO}restore/"))
+    assert (stored().publisher, stored().location) == ("Murray", "A 1")
+
+
 def test_a_number_that_is_only_written_otherwise_is_no_change_to_take_back(owner: Client) -> None:
     factories.category()
     factories.book("Emma", book_id="b-1", prior_rating="4.5")
