@@ -34,7 +34,12 @@ from bookstore.accounts.models import CustomerItem, SavedAddress, User
 from bookstore.accounts.selectors import PostalAddress
 from bookstore.dynamodb import sessions
 from bookstore.dynamodb.conflicts import through_conflicts
-from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_condition_failure
+from bookstore.dynamodb.errors import (
+    CONDITION_FAILED,
+    cancellation_codes,
+    is_condition_failure,
+    refused_updates,
+)
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 
 log = logging.getLogger(__name__)
@@ -46,6 +51,7 @@ TRIES = 5  # when two changes of the same customer meet
 
 # The shop has not closed the account: a condition of its writes.
 IS_OPEN: Condition = CustomerItem.disabled.does_not_exist() | (CustomerItem.disabled == False)  # noqa: E712 - PynamoDB's
+IS_CLOSED: Condition = CustomerItem.disabled == True  # noqa: E712 - the same
 
 type AddressChange = Callable[[list[PostalAddress]], list[PostalAddress]]
 
@@ -180,8 +186,8 @@ def disable_account(*, customer_id: str, by: User, beside: Beside = nothing_besi
     An account of staff is for owners to close, and nobody closes their own; of two who close one
     another's at once, the second is refused. So there is always an owner left. The shop's own mark
     and ``beside`` are written first, in one transaction; from then on the shop takes no sign-in, even
-    while Cognito does not answer. The second time does what is left to do. Raises
-    ``DisablingRefusedError``, ``AccountNotFoundError`` and ``CognitoUnavailableError``.
+    while Cognito does not answer. The second time does what is left to do at Cognito, and writes nothing.
+    Raises ``DisablingRefusedError``, ``AccountNotFoundError`` and ``CognitoUnavailableError``.
     """
     _check_may_close(customer_id, by)
     _mark_account(customer_id, disabled=True, by=by, beside=beside)
@@ -193,9 +199,15 @@ def disable_account(*, customer_id: str, by: User, beside: Beside = nothing_besi
 
 
 def enable_account(*, customer_id: str, by: User, beside: Beside = nothing_beside) -> None:
-    """Open an account again that was closed; raises as ``disable_account`` does, and is bound by the same rule."""
+    """Open an account again that was closed, by the shop or at Cognito alone; writes nothing for one that is open.
+
+    Raises as ``disable_account`` does, and is bound by the same rule.
+    """
     _check_may_close(customer_id, by)
-    _mark_account(customer_id, disabled=False, by=by, beside=beside)
+    marked = _mark_account(customer_id, disabled=False, by=by, beside=beside)
+    if not marked and _groups_at_cognito(customer_id) is None:  # Cognito knows it: it is closed there
+        with transaction() as write:
+            beside(write)
     _at_cognito("admin_enable_user", customer_id)
 
 
@@ -214,7 +226,9 @@ def _is_staff(customer_id: str) -> bool:
     return bool(set(groups) & set(roles.RIGHTS))
 
 
-def _mark_account(customer_id: str, *, disabled: bool, by: User, beside: Beside) -> None:
+def _mark_account(customer_id: str, *, disabled: bool, by: User, beside: Beside) -> bool:
+    """Write the shop's own mark with what goes beside it; ``False`` when it stood there, and nothing was written."""
+
     def mark() -> None:
         with transaction() as write:
             write.condition_check(CustomerItem, by.customer_id, condition=IS_OPEN)
@@ -224,15 +238,20 @@ def _mark_account(customer_id: str, *, disabled: bool, by: User, beside: Beside)
                     CustomerItem.schema_version.set(CustomerItem.schema_version | 1),
                     CustomerItem.disabled.set(disabled),
                 ],
+                condition=IS_OPEN if disabled else IS_CLOSED,
             )
             beside(write)
 
     try:
         through_conflicts(mark)
     except TransactWriteError as error:
-        if cancellation_codes(error)[:1] != [CONDITION_FAILED]:
+        codes = cancellation_codes(error)
+        if codes[:1] == [CONDITION_FAILED]:
+            raise DisablingRefusedError(_("Your own account was disabled a moment ago.")) from error
+        if refused_updates(codes, last=1) != [True]:
             raise
-        raise DisablingRefusedError(_("Your own account was disabled a moment ago.")) from error
+        return False
+    return True
 
 
 def _at_cognito(operation: str, customer_id: str) -> None:

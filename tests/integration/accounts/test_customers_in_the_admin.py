@@ -171,9 +171,23 @@ def test_a_disabled_customer_is_out_and_stays_out_until_enabled_again(
     again = another_browser()
     again.sign_in(READER, pool.password)
     assert again.is_signed_in()
-    history = [str(entry) for entry in audit.history("accounts.customer", sub)]
-    assert history[0] == "May sign in changed from “no” to “yes”."
-    assert history[-1] == "May sign in changed from “yes” to “no”."
+    clicked_twice = support.post(f"{CUSTOMERS}{sub}/do/enable/", {"_token": "1" * 16})
+    assert clicked_twice.status_code == 302
+    assert [str(entry) for entry in audit.history("accounts.customer", sub)] == [
+        "May sign in changed from “no” to “yes”.",
+        "May sign in changed from “yes” to “no”.",
+    ]
+
+
+def test_an_account_that_cognito_alone_has_closed_is_opened_and_the_log_says_so(
+    pool: Any, clerk: Callable[..., Client]
+) -> None:
+    sub = pool.sub(READER)
+    aws.cognito().admin_disable_user(UserPoolId=pool.id, Username=sub)
+    assert "The account is enabled again." in act(clerk(), "enable", sub)
+    assert is_enabled(pool, READER)
+    (entry,) = audit.history("accounts.customer", sub)
+    assert str(entry) == "May sign in changed from “no” to “yes”."
 
 
 def test_each_step_with_an_account_takes_four_requests(
