@@ -220,8 +220,11 @@ def find_person(customer_id: str) -> Person | None:
     groups = find_groups(customer_id)
     if groups is None:
         return None
-    with _cognito():
-        user = aws.cognito().admin_get_user(**_known(customer_id))
+    try:
+        with _cognito():
+            user = aws.cognito().admin_get_user(**_known(customer_id))
+    except _UnknownUserError:  # deleted a moment ago
+        return None
     person, item = _person(user, user["UserAttributes"]), find_item(customer_id)
     return replace(
         person,

@@ -122,6 +122,18 @@ def test_a_customers_page_shows_orders_addresses_and_groups(
         assert support.get(f"{CUSTOMERS}{unknown}/change/").status_code == 302
 
 
+def test_a_person_who_is_deleted_while_cognito_is_asked_is_nobody(
+    pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def last_seen(customer_id: str) -> tuple[str, ...]:
+        aws.cognito().admin_delete_user(UserPoolId=pool.id, Username=customer_id)
+        return ()
+
+    sub = pool.sub(READER)
+    monkeypatch.setattr(selectors, "find_groups", last_seen)
+    assert find_person(sub) is None
+
+
 def test_support_signs_a_customer_out_everywhere_and_the_log_says_who(
     pool: Any, browser: Any, clerk: Callable[..., Client]
 ) -> None:
