@@ -8,7 +8,8 @@ the same for every process.
 
 The number may be changed at any time. A reader of more shards than there were finds every
 order where it stands. Where there were more, an order beyond them moves with its next step, or
-when the round of ``release_unpaid_orders`` comes upon it: within ``MOST_SHARDS`` rounds.
+when the round of ``release_unpaid_orders`` comes upon it: within ``MOST_SHARDS`` rounds. What
+stands under a queue's older name moves with the next round.
 """
 
 from zlib import crc32
@@ -33,9 +34,13 @@ def queue_keys(name: str) -> list[str]:
     return [_shard(name, number) for number in range(settings.QUEUE_SHARDS)]
 
 
-def key_beyond(name: str, number: int) -> str | None:
-    """Return a partition that no order should stand in any more; ``None`` for one in use."""
-    return _shard(name, number) if name in FORMER or number >= settings.QUEUE_SHARDS else None
+def keys_beyond(name: str, number: int) -> list[str]:
+    """Return the partitions of a queue in which no order should stand any more: those of an older name.
+
+    Of the shards beyond ``QUEUE_SHARDS``, under whatever name, there is only the one of this number.
+    """
+    former = queue_keys(name) if name in FORMER else []
+    return [*former, _shard(name, number)] if number >= settings.QUEUE_SHARDS else former
 
 
 def queue_of(status: Status, *, owing: bool, refunding: bool) -> str | None:

@@ -28,12 +28,10 @@ from cart.services import AddedBooks, add_books, drop_line
 from catalog import reviews
 from catalog.errors import NotBoughtError
 from orders import payments
-from orders.errors import (
-    TooLateError,
-)
+from orders.errors import OrderBusyError, TooLateError
 from orders.models import Address, Order, Refund
 from orders.payments.base import Payment, PaymentRefusedError, PaymentState, PaymentUnavailableError
-from orders.queues import FORMER, MOST_SHARDS, OWED, QUEUES, key_beyond, queue_key
+from orders.queues import FORMER, MOST_SHARDS, OWED, QUEUES, keys_beyond, queue_key
 from orders.refunds import give_back, note_refusal, settle, settle_now
 from orders.selectors import (
     all_orders_of,
@@ -298,20 +296,23 @@ def _settle_later(order: Order, done: Released, *, at: datetime) -> None:
 
 
 def _requeue_strays(*, at: datetime) -> None:
-    """Move orders out of what is read no longer: shards of a larger ``QUEUE_SHARDS``, queues of older names.
+    """Move orders out of what is read no longer: queues of older names, shards of a larger ``QUEUE_SHARDS``.
 
-    One shard of each queue a round, which the minute chooses: one Query each, and nearly always empty.
+    Of the latter one shard of each queue a round, which the minute chooses: one Query each, and nearly
+    always empty.
     """
     number = int(at.timestamp()) // 60 % MOST_SHARDS
     for name in (*QUEUES, *FORMER):
-        key = key_beyond(name, number)
-        for listed in standing_in(key) if key else ():
-            order = find_order(listed.customer_id, listed.order_id)
-            if order and order.queue_name == key:
-                with suppress(OvertakenError):  # it is met again
-                    take_step(
-                        Rewrite(order, queue_name=queue_key(OWED if name in FORMER else name, order.order_id))
-                    )
+        for key in keys_beyond(name, number):
+            for listed in standing_in(key):
+                _requeue(listed, key, OWED if name in FORMER else name)
+
+
+def _requeue(listed: Order, key: str, name: str) -> None:
+    order = find_order(listed.customer_id, listed.order_id)
+    if order and order.queue_name == key:
+        with suppress(OvertakenError, OrderBusyError):  # it is met again
+            take_step(Rewrite(order, queue_name=queue_key(name, order.order_id)))
 
 
 def _abandoned_before(at: datetime) -> datetime:

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from orders import services
+from orders.errors import OrderBusyError
 from orders.fulfilment import pack_order
 from orders.ids import draw_order_id, number_of
 from orders.models import Address, Order, OrderLine, StatusChange
-from orders.queues import MOST_SHARDS, OWED, key_beyond, queue_key, queue_keys
+from orders.queues import MOST_SHARDS, OWED, keys_beyond, queue_key, queue_keys
 from orders.selectors import orders_numbered, queued
 from orders.services import Released, release_unpaid
 from orders.states import Status
+from orders.steps import OvertakenError, take_step
 from tests import factories
 
 NOW = datetime(2026, 11, 28, 12, 3, tzinfo=UTC)
@@ -74,13 +77,30 @@ def test_an_order_is_never_lost_when_the_number_of_shards_changes(settings):
     assert {order.queue_name for order in Order.scan()} == {"placed"}
 
 
-@pytest.mark.parametrize("name", ["cancelled", "returned", "refunding"])
-def test_money_owed_is_found_where_older_versions_of_the_shop_put_it(name):
-    order = put()
-    order.update([Order.queue_name.set(name)])
-    for minute in range(MOST_SHARDS):
-        release_unpaid(at=NOW.replace(minute=40) + timedelta(minutes=minute))
-    assert ids(queued(OWED)) == [order.order_id]
+def test_money_owed_is_found_at_once_where_older_versions_of_the_shop_put_it(settings):
+    settings.QUEUE_SHARDS = 2
+    orders = {}
+    for key in ("cancelled", "cancelled#1", "returned", "returned#1", "refunding", "refunding#1"):
+        orders[key] = put()
+        orders[key].update([Order.queue_name.set(key)])
+    release_unpaid(at=NOW)
+    assert sorted(ids(queued(OWED))) == sorted(ids(orders.values()))
+
+
+@pytest.mark.parametrize("error", [OvertakenError, OrderBusyError])
+def test_an_order_that_changes_while_it_is_moved_is_left_for_later_and_stops_no_other(monkeypatch, error):
+    orders = [put(age=timedelta(hours=hours)) for hours in (2, 1)]
+    for order in orders:
+        order.update([Order.queue_name.set("returned")])
+
+    def changed_meanwhile(step, **_named):
+        if step.order.order_id == orders[0].order_id:
+            raise error
+        take_step(step)
+
+    monkeypatch.setattr(services, "take_step", changed_meanwhile)
+    release_unpaid(at=NOW)
+    assert ids(queued(OWED)) == [orders[1].order_id]
 
 
 def test_a_step_moves_an_order_into_the_shards_of_today(settings):
@@ -97,7 +117,7 @@ def test_one_shard_has_the_name_that_queues_had_before_there_were_any(settings):
     assert queue_keys("placed") == [queue_key("placed", "o-1")] == ["placed"]
     settings.QUEUE_SHARDS = 3
     assert queue_keys("placed") == ["placed", "placed#1", "placed#2"]
-    assert (key_beyond("placed", 2), key_beyond("placed", 3)) == (None, "placed#3")
+    assert (keys_beyond("placed", 2), keys_beyond("placed", 3)) == ([], ["placed#3"])
 
 
 def test_an_order_is_found_by_its_number_however_it_is_typed():
