@@ -83,6 +83,7 @@ def _by_category(title: str, found: selectors.Overview) -> Panel:
             for slug, amount in cents.most_common()
             if amount
         ],
+        summary=_lately(),
         nothing=_nothing_sold(),
         place=SALES,
     )
@@ -97,6 +98,7 @@ def _bestsellers(title: str, found: selectors.Overview) -> Panel:
             Row((each.book.name, each.copies), url=reverse("admin:catalog_book_change", args=[each.book.id]))
             for each in found.bestsellers
         ],
+        summary=_lately(),
         nothing=_nothing_sold(),
         place=SALES,
     )
@@ -144,6 +146,10 @@ def _seconds(behind: int | None) -> str:
 
 def _sales() -> Column:
     return Column(_("Sales in %(currency)s") % {"currency": settings.CURRENCY}, money, mark=whole_money)
+
+
+def _lately() -> str:
+    return _("In the last %(days)d days.") % {"days": selectors.TAKINGS_DAYS}
 
 
 def _nothing_sold() -> str:

@@ -77,6 +77,8 @@ def test_staff_see_the_sales_and_take_their_numbers_along(staff: Client, wire: W
     by_day = panel(page, "sales-by-day")
     assert "£39.95 in 30 days, from 2 orders." in by_day
     assert by_day.count("<rect") == 30
+    for name in ("sales-by-category", "bestsellers"):
+        assert "In the last 30 days." in panel(page, name)
     assert 'role="img" aria-labelledby="chart-sales-by-day-title chart-sales-by-day-desc"' in by_day
     assert "/admin/catalog/book/emma/change/" in panel(page, "bestsellers")
     assert "Nothing waits." in panel(page, "streams")
