@@ -131,7 +131,7 @@ def _numbered(row: Said | Unreadable) -> Said | Unreadable:
     if isinstance(row, Unreadable) or row.book_id:
         return row
     said = json.dumps(row.facts, sort_keys=True).encode()
-    return replace(row, book_id=sha256(said).hexdigest()[:DRAWN_CHARACTERS])
+    return replace(row, book_id=sha256(said).hexdigest()[:DRAWN_CHARACTERS], drawn=True)
 
 
 def _books(ids: Iterable[str]) -> dict[str, Book]:
@@ -176,11 +176,13 @@ def _planned(row: Said, known: Mapping[str, Book], categories: _Categories, seen
             reason=_("Another row of this file has the same number, or says the same without one.")
         )
     seen.add(row.book_id)
+    book = known.get(row.book_id)
+    if book and row.drawn:  # it came in by this row, and what was changed since is not to be taken back
+        return Row(line=row.line, kind=UNCHANGED, book_id=row.book_id, title=book.name)
     said = dict(row.facts)
     ill_placed: dict[str, str] = {}
     if "category" in said:
         said["category"] = noting(ill_placed, lambda: categories.slug_of(row.facts["category"])) or ""
-    book = known.get(row.book_id)
     before = facts_of(book) if book else None
     problems: dict[str, str] = {}
     book_id = noting(problems, lambda: check_book_id(row.book_id))

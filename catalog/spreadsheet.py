@@ -94,6 +94,7 @@ class Said:
     line: int
     book_id: str  # empty for a new book that has no number yet
     facts: dict[str, Any]
+    drawn: bool = False  # whether the number was made of the facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,8 +133,10 @@ def test_new_books_without_a_number_come_in_once_however_often_their_file_does(
         owner.post(here)
     assert [each["state"] for each in asked.answer()] == ["done", "done"]
     assert Book.count() == 1
+    book = next(Book.scan())
+    services.revise_book(book_id=book.id, version=int(book.version), price="6.00", at=datetime.now(UTC))
     page = text(owner.get(planned(owner, file)))
-    assert counts(page) == {"new": 0, "changed": 0, "unchanged": 1, "refused": 1}
+    assert counts(page) == {"new": 0, "changed": 0, "unchanged": 1, "refused": 1}, "a later price stays"
 
 
 def test_what_an_import_changed_can_be_taken_back_whole(owner: Client, asked: Any) -> None:
