@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from bookstore.dynamodb.admin.changelists import CursorChangeList
 from bookstore.dynamodb.admin.options import FacadeAdmin
 from bookstore.dynamodb.admin.paths import Path
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
@@ -94,16 +95,33 @@ class Category(FacadeModel):
         return reverse("catalog:category", args=[self.pk])
 
 
+class AsInMenus(CursorChangeList):
+    """A list as readers see it, as long as one page holds it: no index has the positions."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page, and put its rows in the order of the menus."""
+        super().get_results(request)
+        if not self.has_other_pages:
+            rows = sorted(self.result_list, key=lambda row: (row.position, row.name))
+            self.result_list = self.queryset.with_rows(rows)
+
+
 @admin.register(Category)
 class CategoryAdmin(FacadeAdmin):
-    """Categories by their addresses; menus have them by position."""
+    """Categories in the order of the menus, which is changed in the list."""
 
     list_display = ["name", "slug", "position", "count"]
+    list_editable = ["position"]
     list_per_page = 100
+    sortable_by = ()
     fields = ["name", "slug", "description", "position", "count"]
     readonly_fields = ["count"]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - Django's signature
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:  # noqa: ARG002 - Django's signature
+        """Return the list in that order."""
+        return AsInMenus
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - the same
         """Keep the address as it is, once there is one."""
         return ["count"] if obj is None else ["slug", "count"]
 

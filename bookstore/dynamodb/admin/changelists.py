@@ -170,8 +170,10 @@ class RowsFormSet(_FormSet):
     """The forms of ``list_editable``: one for each row of a page, which are read together."""
 
     def add_fields(self, form: Any, index: int | None) -> None:
-        """Carry each row's key; Django would look every one up in the store."""
+        """Carry each row's key; Django would look every one up in the store. Say whose each field is."""
         super().add_fields(form, index)
+        for name in form._meta.fields:
+            form.fields[name].widget.attrs["aria-label"] = f"{form[name].label}: {form.instance}"
         model: Any = self.model
         key = model._meta.pk.name
         form.fields[key] = forms.CharField(

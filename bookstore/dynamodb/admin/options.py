@@ -118,7 +118,12 @@ class FacadeAdmin(_ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Answer with the list; with 403 where an action is asked for that this person has no right to."""
         self._check_action(request, ActionLocation.CHANGE_LIST, "action")
-        return super().changelist_view(request, extra_context)
+        answer = super().changelist_view(request, extra_context)
+        listed = getattr(answer, "context_data", {}).get("cl")
+        if listed is not None and listed.formset is not None and listed.formset.is_bound:
+            # Shown again, a row stands beside its own form, wherever the list has it by now.
+            listed.result_list = [form.instance for form in listed.formset.forms]
+        return answer
 
     def _check_action(self, request: HttpRequest, location: Any, field: str) -> None:
         """Refuse an action that was not offered: Django takes it for no action, and answers with the page."""

@@ -72,6 +72,34 @@ def test_a_category_is_added_renamed_and_deleted_while_it_has_no_books(owner: Cl
     assert "Name changed from “Fairy tales” to “Märchen”." in history[1]
 
 
+def test_the_order_of_the_menus_is_changed_in_the_list_and_never_over_anothers(
+    clerk: Callable[..., Client], owner: Client, wire: Any
+) -> None:
+    for slug, position in (("art", 30), ("cars", 10), ("poetry", 20)):
+        categories.add_category(slug=slug, name=slug.title(), position=position)
+
+    def listed(page: str) -> list[tuple[str, str]]:
+        return re.findall(r'field-name"><a [^>]*>([^<]*)<.*?field-position">.*?value="(\d+)"', page)
+
+    with wire.count() as calls:
+        page = text(owner.get(CATEGORIES))
+    assert calls.dynamodb <= 2, "the session and the list"
+    assert listed(page) == [("Cars", "10"), ("Poetry", "20"), ("Art", "30")]
+    assert "sortable" not in page
+    form = dict(re.findall(r'<input [^>]*name="((?:initial-)?form-[^"]+)"[^>]*?value="([^"]*)"', page))
+    form["_save"] = "Save"
+    sent = form | {"form-2-position": "5", "form-0-position": "x"}  # Art comes first
+    assert listed(text(owner.post(CATEGORIES, sent)))[1:] == [("Poetry", "20"), ("Art", "5")]
+    assert owner.post(CATEGORIES, form | {"form-2-position": "5"}).status_code == 302
+    assert [each.slug for each in selectors.categories()] == ["art", "cars", "poetry"]
+    page = text(owner.post(CATEGORIES, form | {"form-2-position": "15"}))
+    assert "Someone else changed this meanwhile to “5”" in page
+    assert listed(page) == [("Cars", "10"), ("Poetry", "20"), ("Art", "15")], "each beside its own name"
+    assert selectors.get_category("art").position == 5
+    assert "form-0-position" not in text(clerk("orders").get(CATEGORIES))
+    assert clerk("orders").post(CATEGORIES, form).status_code == 403
+
+
 def test_a_category_of_an_older_version_is_changed_once(owner: Client) -> None:
     factories.category("plays")
     Category(Category.PARTITION, "plays").update(actions=[Category.version.remove()])
