@@ -15,7 +15,9 @@ from bookstore.dynamodb.admin.paths import Path
 from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.tables import Beside, nothing_beside
 from catalog import categories, keys
+from catalog.errors import CategoryNotEmptyError
 from catalog.models import Category as CategoryItem
+from catalog.selectors import has_books
 from catalog.staff.refusals import in_the_admins_words
 
 
@@ -129,3 +131,7 @@ class CategoryAdmin(FacadeAdmin):
         """Leave the count out of a form for a new category."""
         named = super().get_fields(request, obj)
         return [name for name in named if name != "count"] if obj is None else named
+
+    def why_kept(self, row: Any) -> str:
+        """Tell of the books in a category."""
+        return str(CategoryNotEmptyError(row.pk)) if has_books(row.pk) else ""

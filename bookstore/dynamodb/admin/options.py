@@ -387,6 +387,14 @@ class FacadeAdmin(_ModelAdmin):
         """Say what goes; rows are read once, and have no relations that go along."""
         return super().get_deleted_objects(list(objs), request)
 
+    def why_kept(self, row: Any) -> str:  # noqa: ARG002 - for those that override it
+        """Return why a row cannot be deleted, where that is known before anybody is asked."""
+        return ""
+
+    def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> Any:
+        """Say so instead of asking."""
+        return super().render_delete_form(request, {**context, "kept": self.why_kept(context["object"])})
+
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete a row together with the log's entry."""
         obj.source.delete(obj, beside=partial(audit.record, item=self.log_entry(request, obj, DELETED)))

@@ -62,8 +62,13 @@ def test_a_category_is_added_renamed_and_deleted_while_it_has_no_books(owner: Cl
     assert "They changed: Name." in told or "Someone else changed this meanwhile to “Märchen”." in told
     factories.book("Emma", category="fairy-tales", book_id="b-1")
     gone = f"{CATEGORIES}fairy-tales/delete/"
+    page = text(owner.get(gone))
+    assert "There are books in this category" in page
+    assert "Yes, I’m sure" not in page
     assert "There are books in this category" in text(owner.post(gone, {"post": "yes"}, follow=True))
     services.withdraw_book(book_id="b-1", at=datetime.now(UTC))
+    page = text(owner.get(gone))
+    assert ("related" in page, "There are books" in page, "Yes, I’m sure" in page) == (False, False, True)
     assert owner.post(gone, {"post": "yes"}).status_code == 302
     with pytest.raises(CategoryNotFoundError):
         selectors.get_category("fairy-tales")
