@@ -10,6 +10,7 @@ than was paid.
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -205,8 +206,8 @@ def settle_otherwise(
         if not refusal_of(order) or order.pending_refunds:
             raise too_late(order)
         rest = payments.provider().payment_of(order_id).amount - order.refunded
-        refund = _refund(order, order.order_id, rest, by=by, reason=reason, at=at)
-        refund.state, refund.otherwise = REFUND_DONE, True
+        refund = _last_of(order, rest, by=by, reason=reason, at=at)
+        refund.otherwise = True
         step = Step(
             order,
             Status.REFUNDED,
@@ -269,7 +270,7 @@ def settle(order: Order, *, at: datetime) -> Order:
 
 @in_turn
 def give_back(order: Order, payment: Payment, *, at: datetime) -> Order:
-    """Refund what is left of a payment, once, and say so in the order.
+    """Refund what is left of a payment, once, and say so in the order, for whom and why it was cancelled or returned.
 
     The order's id is the key by which the provider knows a second request for the same refund.
     """
@@ -283,8 +284,8 @@ def give_back(order: Order, payment: Payment, *, at: datetime) -> Order:
         if payment.state is PaymentState.PAID:
             payments.provider().refund(order.order_id, rest, key=order.order_id)
             log.info("a payment was refunded", extra={"order_id": order.order_id})
-        refund = _refund(order, order.order_id, rest, by=BY_PAYMENT, reason="", at=at)
-        refund.state = REFUND_DONE
+        cause = next(step for step in order.history if step.status == order.status)
+        refund = _last_of(order, rest, by=cause.by, reason=cause.reason, at=at)
         said = {"refunds": [*order.refunds, refund], "refunded": order.refunded + rest}
     take_step(Step(order, Status.REFUNDED, by=BY_PAYMENT, reason="", at=at, **said))
     return order
@@ -442,6 +443,15 @@ def _refund(
         ],
         version=next_version(order),
     )
+
+
+def _last_of(order: Order, amount: Decimal, *, by: str, reason: str, at: datetime) -> Refund:
+    """Return the refund, made, of all that is left: of the money, and of the copies that none was for yet."""
+    told = sum((Counter(each.copies_by_book) for each in order.refunds), Counter[str]())
+    copies = Counter({line.book_id: int(line.quantity) for line in order.lines}) - told
+    refund = _refund(order, order.order_id, amount, by=by, reason=reason, at=at, copies=copies)
+    refund.state = REFUND_DONE
+    return refund
 
 
 def _refund_of(order: Order, refund_id: str) -> Refund | None:

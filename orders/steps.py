@@ -273,7 +273,7 @@ def acts_of(order: Order) -> list[Act]:
             each.at,
         )
         for each in order.refunds
-        if each.version
+        if each.version and each.refund_id != order.order_id  # which the step “refunded” tells
     ]
     acts += [
         Act(int(each.version), each.by, _("given a note"), each.at) for each in order.notes if each.version

@@ -60,7 +60,7 @@ class Refund(_Act):
         max_length=10,
         choices=[(REFUND_PENDING, gettext_lazy("on its way")), (REFUND_DONE, gettext_lazy("made"))],
     )
-    reason = models.TextField(gettext_lazy("why"))
+    reason = models.TextField()
 
     class Meta(_Act.Meta):
         verbose_name = gettext_lazy("refund")
@@ -122,6 +122,11 @@ class LineInline(ShownInline):
 class _ActInline(ShownInline):
     """An inline of what somebody did."""
 
+    @admin.display(description=gettext_lazy("why"))
+    def why(self, act: Refund | Step) -> str:
+        """Return the reason, in words where it is one of the shop's own."""
+        return str(REASONS.get(act.reason, act.reason))
+
     @admin.display(description=gettext_lazy("who"))
     def person(self, act: _Act) -> str:
         """Return who did it."""
@@ -133,7 +138,7 @@ class RefundInline(_ActInline):
 
     model = Refund
     attribute = "refunds"
-    fields = ("at", "amount_shown", "state", "reason", "person")
+    fields = ("at", "amount_shown", "state", "why", "person")
 
     @admin.display(description=gettext_lazy("amount"))
     def amount_shown(self, refund: Refund) -> str:
@@ -155,8 +160,3 @@ class StepInline(_ActInline):
     model = Step
     attribute = "history"
     fields = ("at", "status", "why", "person")
-
-    @admin.display(description=gettext_lazy("why"))
-    def why(self, step: Step) -> str:
-        """Return the reason, in words where it is one of the shop's own."""
-        return str(REASONS.get(step.reason, step.reason))

@@ -4,6 +4,7 @@ import json
 import smtplib
 import urllib.request
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import boto3
@@ -20,7 +21,7 @@ from bookstore.streams.records import Change
 from orders.fulfilment import note_order
 from orders.models import Order
 from orders.projection import write_to_customer
-from orders.refunds import refund_order, settle_otherwise
+from orders.refunds import refund_order, return_order, settle_otherwise
 from orders.services import cancel_order, release
 from orders.states import Status
 from tests import factories
@@ -121,20 +122,24 @@ def test_parcel_refund_and_note_are_told_once_each(order, pump, outbox):
     note_order(**told, note_id="n-1", text="It may be late.\nSorry & thanks.", to_customer=True)
     note_order(**told, note_id="n-2", text="Rude.", to_customer=False)
     refund_order(**told, refund_id="r-1", lines={"b-emma": 1}, reason="Rude.")
+    refund_order(**told, refund_id="r-2", amount=Decimal("1.00"), reason="Rude.")
+    return_order(**told, refund_id="r-3", reason="Rude.")
     for _twice in range(2):
         pump()
     assert [message.subject for message in outbox] == [
         f"Your order {order.number}",
         f"Your order {order.number} is on its way",
         f"About your order {order.number}",
-        f"A refund for your order {order.number}",
+        *3 * [f"A refund for your order {order.number}"],
     ]
-    shipped, note, refund = (message.body for message in outbox[1:])
+    shipped, note, *refunds = (message.body for message in outbox[1:])
     assert "DPD" in shipped
     assert "https://track.dpd.co.uk/search?reference=1234567890" in shipped
     assert "It may be late.\nSorry & thanks." in note
-    assert f"£7.99 of your order {order.number} went back to you" in refund
-    assert "1 × Emma & Co, Jane Austen" in refund
+    for refund, amount, copies in zip(refunds, ("£7.99", "£1.00", "£6.99"), (1, 0, 1), strict=True):
+        assert f"{amount} of your order {order.number} went back to you" in refund
+        assert refund.count("1 × Emma & Co, Jane Austen\n") == copies
+        assert "\n\n\n" not in refund
     assert not any("Rude" in message.body or "anna" in message.body for message in outbox)
 
 

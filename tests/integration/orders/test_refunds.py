@@ -359,6 +359,11 @@ def test_a_whole_order_comes_back_once_and_into_stock_when_a_bookseller_says_so(
         order = return_order(**asked(delivered, restock=True))
     assert (order.status, the_order().status, the_order().queue_name) == ("refunded", "refunded", None)
     assert [step.status for step in the_order().history][-2:] == ["returned", "refunded"]
+    (refund,) = the_order().refunds
+    assert (refund.by, refund.reason) == (ANNA, "Torn.")
+    assert refund.copies_by_book == {"b-emma": 2, "b-persuasion": 3}
+    with pytest.raises(OrderChangedError, match=f"returned by {ANNA}"):  # and no refund of some of it
+        return_order(**asked(delivered, BEN, refund_id="r-2", seen=int(delivered.version)))
     assert {line.status for line in the_order().lines} == {"returned"}
     assert (stock(emma), stock(persuasion)) == (9, 9)
     assert at_provider(provider) == (Decimal("30.98"), 1)
