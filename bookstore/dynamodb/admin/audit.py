@@ -1,6 +1,6 @@
 """The audit log: who changed what, when, from which value to which. It only ever grows.
 
-Django's own pages show it: the history of a row, and the front page's panel of recent actions.
+A row's history shows it, and the front page's panel of recent actions.
 """
 
 import secrets
@@ -127,7 +127,7 @@ def _shown(value: str) -> str:
 
 @dataclass(frozen=True)
 class Person:
-    """Whom an entry names, with what Django's templates ask of a user."""
+    """Whom an entry names, by the name that the person had then."""
 
     pk: str
     name: str
@@ -135,17 +135,9 @@ class Person:
     def __str__(self) -> str:
         return self.name
 
-    def get_username(self) -> str:
-        """Return the name that the person had then."""
-        return self.name
-
-    def get_full_name(self) -> str:
-        """Return nothing more."""
-        return ""
-
 
 class Entry:
-    """An entry of the log, with what Django's templates ask of a ``LogEntry``."""
+    """An entry of the log, in the names of Django's ``LogEntry``."""
 
     def __init__(self, item: LogItem) -> None:
         self.item = item

@@ -345,7 +345,7 @@ class FacadeAdmin(_ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """Show Django's history page out of the audit log, newest first; an address says before which entry."""
+        """Show a row's history out of the audit log, newest first; an address says before which entry."""
         try:
             row = self.get_object(request, unquote(object_id))
         except AwayError as error:
@@ -364,10 +364,9 @@ class FacadeAdmin(_ModelAdmin):
             **self.admin_site.each_context(request),
             "title": _("Change history: %s") % row,
             "subtitle": None,
-            "action_list": Paginator(shown, audit.ENTRIES_SHOWN).page(1),
+            "action_list": shown,
             "older": shown[-1].item.log_key if older else None,
             "newest": not before,
-            "pagination_required": False,
             "module_name": str(capfirst(self.opts.verbose_name_plural)),
             "object": row,
             "opts": self.opts,

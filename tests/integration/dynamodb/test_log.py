@@ -39,6 +39,20 @@ def test_deleting_leaves_its_trace(owner: Client, volumes: Any) -> None:
     assert "Title 00" in front
 
 
+def test_every_history_says_who_below_when_and_that_nothing_was_changed_yet(
+    owner: Client, volumes: Any
+) -> None:
+    shelve(1)
+    page = text(owner.get(f"{VOLUMES}fiction-00/history/"))
+    assert "Nobody has changed this volume here yet." in page
+    row = volumes.Volume.objects.get(pk="fiction-00")
+    at = datetime(2026, 11, 28, 12, 5, tzinfo=UTC)
+    audit.store(audit.entry(user=Person("o-1", "Olga"), row=row, kind="changed", message="Moved.", at=at))
+    page = text(owner.get(f"{VOLUMES}fiction-00/history/"))
+    assert '<th scope="row">28 Nov 2026, 12:05<span class="quiet">Olga</span></th>' in page
+    assert "1 entry" in page
+
+
 def test_the_front_page_says_when_and_what_one_changed_from_what_to_what(owner: Client, volumes: Any) -> None:
     shelve(1)
     address = f"{VOLUMES}fiction-00/change/"

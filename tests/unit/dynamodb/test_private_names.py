@@ -141,13 +141,11 @@ def test_templates_ask_for_what_the_pages_give() -> None:
         ("change_list_object_tools.html", ["object-tools-items"]),
         ("index.html", ["extrastyle", "content", "sidebar"]),
         ("actions.html", ["actions-counter"]),
+        ("object_history.html", ["content", "breadcrumbs"]),
     ):
         for block in blocks:
             assert f"{{% block {block} %}}" in (templates / page).read_text(), (page, block)
     assert "{% pagination cl %}" in (templates / "change_list.html").read_text()
-    history = (templates / "object_history.html").read_text()
-    for name in ("action_time", "user.get_username", "user.get_full_name", "get_change_message"):
-        assert f"action.{name}" in history
 
 
 def test_no_template_has_a_script_or_a_style_that_the_policy_refuses() -> None:
