@@ -111,17 +111,25 @@ def _streams(title: str, found: selectors.Overview) -> Panel:
         title,
         columns=[
             Column(_("Changes to")),
-            Column(_("Seconds behind"), _seconds),
+            Column(_("Seconds behind"), _behind),
             Column(_("Latest change"), _clock),
+            Column(_("It was late by"), _seconds),
             Column(_("Standing")),
         ],
         rows=[
-            Row((table, note.seconds_behind(now), note.settled_until, _standing(note)))
+            Row(
+                (
+                    table,
+                    note.seconds_behind(now),
+                    note.settled_until,
+                    note.seconds_late,
+                    _standing(note),
+                )
+            )
             for table, note in found.streams.items()
         ],
         reach=60,  # a minute: what is behind by less is not late
-        summary=" ".join(_what_waits(found))
-        or _("Nothing waits. A stream at rest stands as it did at its latest change."),
+        summary=" ".join(_what_waits(found)) or _("Nothing waits."),
         nothing=_("Nothing follows the tables."),
         wide=True,
         place=STREAMS,
@@ -140,8 +148,12 @@ def _what_waits(found: selectors.Overview) -> Iterator[str]:
             yield f"{table}: {_standing(note)}"
 
 
-def _seconds(behind: int | None) -> str:
-    return _("no change yet") if behind is None else _("%(seconds)d s") % {"seconds": behind}
+def _behind(seconds: int | None) -> str:
+    return _seconds(seconds) or _("at rest")
+
+
+def _seconds(seconds: int | None) -> str:
+    return "" if seconds is None else _("%(seconds)d s") % {"seconds": seconds}
 
 
 def _sales() -> Column:

@@ -47,6 +47,7 @@ NEXT = "{lb}:next"
 LAST = "{lb}:last"
 
 LONGEST_PERIOD_DAYS = 30
+JUST_NOW = timedelta(minutes=1)  # a stream whose latest change came longer ago is at rest
 GONE_SECONDS = 2 * 24 * 60 * 60  # a stream holds a record for one day
 BATCH = 500  # writes of a rebuild in one request
 COMMAND_TIMEOUT_SECONDS = 30.0  # a rebuild's requests are large; nobody waits for a page
@@ -80,12 +81,19 @@ class StreamNote:
     waiting_at: datetime | None = None  # when it was last tried
 
     def seconds_behind(self, now: datetime) -> int | None:
-        """Return how old the first change that waits is; else how old the latest was when it was projected.
+        """Return how old the first change that waits is; else how late the latest one was, if it came just now.
 
-        ``None`` when no change was ever told of. A stream at rest stays at what it was.
+        ``None`` for a stream at rest.
         """
         if self.waiting_since:
             return round((now - self.waiting_since).total_seconds())
+        if self.settled_at and now - self.settled_at < JUST_NOW:
+            return self.seconds_late
+        return None
+
+    @property
+    def seconds_late(self) -> int | None:
+        """How old the latest change was when it was projected; ``None`` when no change was ever told of."""
         if self.settled_at and self.settled_until:
             return max(0, round((self.settled_at - self.settled_until).total_seconds()))
         return None

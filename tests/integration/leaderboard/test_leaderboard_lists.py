@@ -229,18 +229,21 @@ def test_the_overview_says_how_far_the_streams_have_come(
     books, orders = streams()["Books"], streams()["Orders"]
     assert orders == ranking.StreamNote()
     assert books.waiting_since is None
-    at_rest = books.seconds_behind(now + timedelta(days=3))
-    assert at_rest is not None
-    # Nothing has come since: it is no further behind. Of the change itself, DynamoDB Local tells the minute alone.
-    assert at_rest < 120
-
     minute = timedelta(minutes=1)
+    assert books.settled_at is not None
+    assert books.seconds_late is not None
+    # Of the change itself, DynamoDB Local tells the minute alone.
+    assert books.seconds_behind(books.settled_at) == books.seconds_late < 120
+    # Nothing has come since: it is behind by nothing, whatever it was then.
+    assert books.seconds_behind(books.settled_at + minute) is None
+
     ranking.note_progress(Progress("Books", now, now + minute), at=now + 3 * minute)
     assert streams()["Books"].seconds_behind(now + 5 * minute) == 240
     ranking.note_progress(Progress("Books", now - minute, None), at=now + 3 * minute)  # another shard's
     assert streams()["Books"].waiting_since == now + minute
     ranking.note_progress(Progress("Books", now + 2 * minute, None), at=now + 6 * minute)
-    assert streams()["Books"].seconds_behind(now + 9 * minute) == 240
+    assert streams()["Books"].seconds_behind(now + 6 * minute) == 240
+    assert streams()["Books"].seconds_late == 240
     assert streams()["Books"].waiting_since is None
 
     with wire.redis.refuse():

@@ -13,7 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from bookstore.dynamodb.admin import panels
+from bookstore.streams.progress import Progress
 from catalog import front_page
+from leaderboard import ranking
 from orders import selectors as orders
 from tests import factories
 from tests.integration.leaderboard.sales import put_order, sell
@@ -134,6 +136,18 @@ def test_orders_waiting_are_counted_to_fifty_and_the_oldest_are_late(
     assert (calls.dynamodb, calls.total) == (4, 4)  # two queues of two shards
     assert (waiting.to_pack, waiting.to_ship, waiting.late) == (4, 1, 4)
     assert counted(staff.get("/admin/").content.decode()) == {"To pack": "3+", "To ship": "1", "Late": "3+"}
+
+
+def test_a_stream_at_rest_has_no_bar_and_says_by_how_much_its_latest_change_was_late(
+    staff: Client, now: datetime
+) -> None:
+    changed, came = now - timedelta(seconds=113), now - timedelta(seconds=100)
+    ranking.note_progress(Progress("Books", changed, None), at=came)
+    shown = panel(staff.get("/admin/").content.decode(), "streams")
+    assert re.findall(r'bars__text">([^<]*)<', shown) == ["at rest", "at rest"]
+    assert re.findall(r'bars__bar"[^>]* width="([^"]*)"', shown) == ["0.00", "0.00"]
+    rows = [(row["Seconds behind"], row["It was late by"]) for row in numbers(staff, "streams")]
+    assert rows == [("", "13"), ("", "")]
 
 
 def test_before_anything_is_sold_the_panels_say_so(staff: Client) -> None:
