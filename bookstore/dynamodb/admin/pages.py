@@ -26,7 +26,7 @@ class PagesAdmin(FacadeAdmin):
         """Return the view of a page for those who have a right; everybody else gets a 403."""
 
         def view(request: HttpRequest, **said: Any) -> HttpResponseBase:
-            if not (self.may(request, right) and self.has_view_permission(request)):
+            if not self.may(request, right):
                 raise PermissionDenied
             return answer(request, **said)
 
