@@ -1,6 +1,5 @@
 """ModelAdmin over a façade: Django's, where it can be."""
 
-import math
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -424,7 +423,7 @@ class FacadeAdmin(_ModelAdmin):
         self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
         """Run an action on the ticked rows, or on all rows of the list, up to ``MOST_ROWS`` of them."""
-        request._action_ends = time.monotonic() + ACTION_SECONDS  # type: ignore[attr-defined]  # for ``for_each``
+        _action_ends(request)  # so many seconds from now on
         with waiting_at_most(ACTION_SECONDS):
             return self._act(request, queryset, *args, **kwargs)
 
@@ -460,7 +459,7 @@ class FacadeAdmin(_ModelAdmin):
         shown: Any = self.get_queryset(request).order_by()
         rows: list[Any] = []
         for some in batched(keys, queryset.source.most_keys):
-            if not _has_time(request):
+            if time.monotonic() >= _action_ends(request):
                 raise AwayError(_("It took too long to read the rows: choose fewer. Nothing was done."))
             rows += shown.filter(pk__in=some)
         return _Chosen.of(queryset, rows)
@@ -481,7 +480,7 @@ class FacadeAdmin(_ModelAdmin):
         ``done`` makes the sentence for the rows that worked out of their number.
         """
         worked, failed, left = 0, [], list(rows)
-        while left and _has_time(request):
+        while left and time.monotonic() < _action_ends(request):
             try:
                 act(left[0])
             except (ChangedMeanwhileError, RefusedError, AwayError) as error:
@@ -498,8 +497,8 @@ class FacadeAdmin(_ModelAdmin):
         tell_failures(request, failed)
         if left:
             sentence = ngettext(
-                "It took too long: %(first)s is left. Run the action once more for it.",
-                "It took too long: %(count)d are left, from %(first)s on. Run the action once more for them.",
+                "It took too long: %(first)s is left. Do the same once more for it.",
+                "It took too long: %(count)d are left, from %(first)s on. Do the same once more for them.",
                 len(left),
             )
             messages.error(request, sentence % {"count": len(left), "first": _in_short(left[0])})
@@ -554,9 +553,10 @@ def _in_short(row: object) -> str:
     return Truncator(str(row)).chars(NAME_CHARACTERS)
 
 
-def _has_time(request: HttpRequest) -> bool:
-    """Tell whether an action may go on; what is no action's request is bounded by others."""
-    return time.monotonic() < getattr(request, "_action_ends", math.inf)
+def _action_ends(request: HttpRequest) -> float:
+    """Return when by the clock no other row is begun: ``ACTION_SECONDS`` after a request first asks."""
+    ends: float = request.__dict__.setdefault("_action_ends", time.monotonic() + ACTION_SECONDS)
+    return ends
 
 
 def _listed(queryset: DynamoQuerySet) -> DynamoQuerySet:

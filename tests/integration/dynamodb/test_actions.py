@@ -10,7 +10,7 @@ from django.test import Client
 
 from bookstore.dynamodb.admin import options
 from bookstore.dynamodb.admin.errors import RefusedError
-from tests.integration.dynamodb.volumes import VOLUMES, names, shelve, text, volume
+from tests.integration.dynamodb.volumes import VOLUMES, names, sent, shelve, text, volume
 from tests.shelf import VolumeItem
 
 
@@ -103,8 +103,13 @@ def test_an_action_ends_before_the_gateway_hangs_up_and_says_what_is_left(
     monkeypatch.setattr(volumes.Volume.source, "update", slow)
     page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked, follow=True))
     assert "3 put up." in page
-    assert "It took too long: 3 are left, from Title 03 on. Run the action once more for them." in page
+    assert "It took too long: 3 are left, from Title 03 on. Do the same once more for them." in page
     assert clock.seconds < 29
+    rows = {**sent(text(owner.get(f"{VOLUMES}?listing__exact=fiction"))), "_save": "Save"}
+    rows |= {f"form-{number}-stock": "4" for number in range(5)}
+    page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", rows, follow=True))
+    assert "3 were saved." in page
+    assert "It took too long: 2 are left, from Title 03 on." in page
 
 
 def test_an_action_whose_rows_take_too_long_to_read_does_nothing(

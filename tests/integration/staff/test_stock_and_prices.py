@@ -305,7 +305,7 @@ def test_an_action_that_the_store_cuts_off_says_what_was_done_and_what_is_left(
     page = text(owner.post(BOOKS, chosen, follow=True))
     assert said(page) == [
         "1 book: Taken off sale.",
-        "It took too long: 2 are left, from Book 2 on. Run the action once more for them.",
+        "It took too long: 2 are left, from Book 2 on. Do the same once more for them.",
     ]
     monkeypatch.undo()
     assert said(text(owner.post(BOOKS, chosen, follow=True))) == ["3 books: Taken off sale."]
