@@ -7,6 +7,7 @@ import pytest
 
 from catalog.isbn import read_isbn
 from catalog.sample_catalogue import BadSampleError, read_sample, with_cover
+from orders.management.commands.load_sample_orders import PURCHASES
 
 NOW = datetime(2026, 11, 22, 17, 5, tzinfo=UTC)
 
@@ -96,6 +97,17 @@ def test_new_arrivals_are_a_mix_of_categories(books):
 
 def test_books_arrive_on_the_same_day_every_time(books):
     assert books[0].arrived_at(NOW) == books[0].arrived_at(NOW)
+
+
+def test_nobody_has_ordered_a_book_before_it_came_in(books):
+    arrived = {book.book_id: book.arrived_at(NOW) for book in books}
+    too_early = [
+        (days, book_id)
+        for days, _status, wanted in PURCHASES
+        for book_id in wanted
+        if arrived[book_id] >= NOW - timedelta(days=days)
+    ]
+    assert too_early == []
 
 
 def test_a_book_names_the_cover_drawn_for_it(books):
