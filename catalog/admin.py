@@ -31,7 +31,7 @@ from catalog.staff import covers, history, preview, prices, stock
 from catalog.staff.authors import AuthorAdmin as AuthorAdmin  # noqa: PLC0414 - registered by being imported
 from catalog.staff.categories import CategoryAdmin as CategoryAdmin  # noqa: PLC0414 - the same
 from catalog.staff.covers import CoverPages
-from catalog.staff.fields import LABELS, SAID, IsbnField, people_of, said
+from catalog.staff.fields import LABELS, SAID, BookForm, IsbnField, people_of, said
 from catalog.staff.refusals import in_the_admins_words
 from catalog.staff.reviews import ReviewAdmin as ReviewAdmin  # noqa: PLC0414 - the same
 from catalog.staff.spreadsheets import SpreadsheetPages
@@ -260,6 +260,7 @@ def _bring_back(admin: "BookAdmin", request: HttpRequest, book: Book, _form: Too
 class BookAdmin(CoverPages, SpreadsheetPages, ToolsAdmin):
     """Books, newest first."""
 
+    form = BookForm
     list_display = ["name", "author", "category_name", "price", "availability", "added_at"]
     list_filter = [StandingFilter, CategoryFilter, "added_at"]
     list_per_page = search.RESULTS_A_PAGE

@@ -8,7 +8,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 
 from bookstore.dynamodb.admin.audit import Change
-from catalog.drafts import FACTS, PEOPLE, BookFacts
+from bookstore.dynamodb.admin.forms import FacadeForm
+from catalog.drafts import FACTS, PEOPLE, BookFacts, check_facts
+from catalog.errors import BadBookError
 from catalog.isbn import BadIsbnError, read_isbn
 
 # What each field is called, in the order of a form.
@@ -86,3 +88,19 @@ class IsbnField(forms.CharField):
             return read_isbn(written) if written else written
         except BadIsbnError:
             return written
+
+
+class BookForm(FacadeForm):
+    """A book's form, which tells everything that is wrong at once."""
+
+    def clean(self) -> dict[str, Any]:
+        """Where a field is wrong already, and the service not asked therefore, have the others checked as it would."""
+        cleaned = super().clean()
+        if self.errors:
+            told = {name: cleaned[name] for name in SAID if name in cleaned}
+            try:
+                check_facts(**said(told))
+            except BadBookError as error:
+                for name in told.keys() & error.problems.keys():
+                    self.add_error(name, error.problems[name])
+        return cleaned

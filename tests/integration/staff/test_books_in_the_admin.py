@@ -208,6 +208,22 @@ def test_an_added_book_is_on_sale_and_a_bad_one_is_refused_with_sentences(owner:
     assert text(Client().get("/categories/fiction/")).count("Persuasion") > 0
 
 
+def test_everything_that_is_wrong_with_a_book_is_told_at_once(owner: Client) -> None:
+    factories.category()
+    wrong = {"isbn13": "123", "language": "xx-yy", "published_on": "soon", "pages": "-4", "price": "0"}
+    page = html.unescape(text(owner.post(f"{BOOKS}add/", {"name": "", "authors": "A", **wrong})))
+    for told in (
+        "Ensure this value has at most 2 characters",
+        "Ensure this value is greater than or equal to 0.",
+        "This field is required.",
+        "A price lies between 0.01 and 9999.99",
+        "This is no ISBN",
+        "A date of publication is YYYY, YYYY-MM or YYYY-MM-DD.</li>",
+    ):
+        assert told in page, told
+    assert "A book needs a title." not in page, "one sentence a field"
+
+
 def test_the_same_form_sent_twice_makes_one_book(owner: Client) -> None:
     factories.category()
     form = fields(text(owner.get(f"{BOOKS}add/")))
