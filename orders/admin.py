@@ -344,15 +344,18 @@ class OrderAdmin(ToolsAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the queues above the list, each one click away."""
-        chosen = request.GET.get("queue", "")
+        response = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None) or {}
+        if "cl" not in context:
+            return response  # an action's
+        chosen = request.GET.get("queue", "")  # what is left of it where the address asks for no list
         work = [("", gettext_lazy("All orders")), *((name, label) for name, (label, _queues) in WORK.items())]
-        context = {
+        context |= {
             "title": WORK[chosen][0] if chosen in WORK else gettext_lazy("Orders"),
             "work": [(name, label, name == chosen) for name, label in work],
             "is_queue": chosen in WORK,
-            **(extra_context or {}),
         }
-        return super().changelist_view(request, context)
+        return response
 
     def get_ordering(self, request: HttpRequest) -> Any:
         """Show what waits longest first, and everything else newest first."""

@@ -76,7 +76,10 @@ class CursorChangeList(ChangeList):
         self.sortable_by = []
 
     def _page(self, request: HttpRequest, asked: "DynamoQuerySet") -> tuple[Page[Any], "DynamoQuerySet"]:
-        """Return the page, or the first one of the nearest list that there is, with a message."""
+        """Return the page, or the first one of the same rows in another order, with a message.
+
+        Raises ``MissingIndexError`` where no index has these rows alone.
+        """
         size, whole = self.list_per_page, self._takes_whole_rows(asked)
         try:
             return asked.page(size, self._cursor, whole=whole), asked
@@ -95,15 +98,10 @@ class CursorChangeList(ChangeList):
             if ORDER_VAR in self.params:
                 messages.warning(request, _("This list cannot be sorted by that column."))
             return page, reordered
-        if not asked.query.where:  # no index holds all rows
-            messages.info(request, self.model_admin.no_list)
-            return Page(items=[]), asked
-        messages.warning(request, _("This list cannot be filtered by that, or not by all of it together."))
-        everything: Any = self.root_queryset.order_by(*default)
-        try:
-            return everything.page(size, whole=whole), everything
-        except MissingIndexError:
-            return Page(items=[]), everything
+        if asked.query.where != self.root_queryset.query.where:
+            raise MissingIndexError(f"no index has the rows of {self.model.__name__} that are asked for")
+        messages.info(request, self.model_admin.no_list)
+        return Page(items=[]), asked
 
     def _takes_whole_rows(self, asked: "DynamoQuerySet") -> bool:
         """Tell whether the index leaves out something that the list shows, or that editing needs."""

@@ -132,17 +132,23 @@ class FacadeAdmin(_ModelAdmin):
                 raise PermissionDenied
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list; the plain one, with a message, when the address asks for what no list has."""
+        """Return the list; the plain one, with a message, when the address asks for what no list has.
+
+        The request asks for the plain one from then on, so that headings and columns follow the rows.
+        """
         try:
             return super().get_changelist_instance(request)
         except IncorrectLookupParameters:
-            messages.warning(request, _("There is no such filter; here is the whole list."))
-            kept: Any = QueryDict(mutable=True)
-            for name in ("_popup", "_to_field"):
-                if name in request.GET:
-                    kept[name] = request.GET[name]
-            request.GET = kept
-            return super().get_changelist_instance(request)
+            sentence = _("There is no such filter; here is the whole list.")
+        except MissingIndexError:
+            sentence = _("This list cannot be filtered by that, or not by all of it together.")
+        messages.warning(request, sentence)
+        kept: Any = QueryDict(mutable=True)
+        for name in ("_popup", "_to_field"):
+            if name in request.GET:
+                kept[name] = request.GET[name]
+        request.GET = kept
+        return super().get_changelist_instance(request)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Return what the search engine finds, for the list's box and for autocompletion."""

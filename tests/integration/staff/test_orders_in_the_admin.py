@@ -114,6 +114,12 @@ def test_the_work_is_listed_oldest_first_and_late_is_what_waits_too_long(clerk: 
     assert '<a href="/admin/orders/order/?queue=to-pack">To pack</a>' in page
     assert 'aria-current="page">Late</a>' in page
     assert "5\u00a0days" in page
+    for beside in ("month=2019-13", f"month={late.month_name}"):  # no such, and no index has both
+        page = text(clerk.get(f"{ORDERS}?queue=late&{beside}"))
+        assert ("cannot be filtered" in said(page)) == (beside != "month=2019-13")
+        assert 'aria-current="page">All orders</a>' in page
+        assert ("<h1>Orders</h1>" in page, "5\u00a0days" in page) == (True, False)
+        assert numbers(page)[0] == placed.number
 
 
 def test_a_queue_in_shards_is_one_list_both_ways(clerk: Client, settings: Any, wire: Any) -> None:
