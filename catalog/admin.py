@@ -31,7 +31,16 @@ from catalog.staff import covers, history, preview, prices, stock
 from catalog.staff.authors import AuthorAdmin as AuthorAdmin  # noqa: PLC0414 - registered by being imported
 from catalog.staff.categories import CategoryAdmin as CategoryAdmin  # noqa: PLC0414 - the same
 from catalog.staff.covers import CoverPages
-from catalog.staff.fields import LABELS, SAID, BookForm, IsbnField, people_of, said
+from catalog.staff.fields import (
+    LABELS,
+    SAID,
+    BookForm,
+    IsbnField,
+    name_of_category,
+    people_of,
+    said,
+    said_in_the_log,
+)
 from catalog.staff.refusals import in_the_admins_words
 from catalog.staff.reviews import ReviewAdmin as ReviewAdmin  # noqa: PLC0414 - the same
 from catalog.staff.spreadsheets import SpreadsheetPages
@@ -207,6 +216,11 @@ class Book(FacadeModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def value_said(cls, name: str, value: str) -> str:
+        """Return a value in the log as staff know it."""
+        return said_in_the_log(name, super().value_said(name, value))
 
     def get_absolute_url(self) -> str:
         """Return the path of the book's page in the shop."""
@@ -397,8 +411,7 @@ class BookAdmin(CoverPages, SpreadsheetPages, ToolsAdmin):
     @admin.display(description=_("category"))
     def category_name(self, book: Book) -> str:
         """Return what the category is called."""
-        names = {each.slug: each.name for each in selectors.categories()}
-        return names.get(book.category, book.category)
+        return name_of_category(book.category)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer the categories that there are."""

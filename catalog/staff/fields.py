@@ -1,14 +1,18 @@
 """What staff say of a book in forms and files, as the services take it."""
 
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookstore.dynamodb.admin.audit import Change
 from bookstore.dynamodb.admin.forms import FacadeForm
+from bookstore.typesetting import money
+from catalog import cover_names, selectors
 from catalog.drafts import FACTS, PEOPLE, BookFacts, check_facts
 from catalog.errors import BadBookError
 from catalog.isbn import BadIsbnError, read_isbn
@@ -66,6 +70,28 @@ def _in_the_log(value: Any) -> Any:
     if isinstance(value, tuple):
         return "\n".join(value)
     return f"{value:g}" if isinstance(value, float) else value  # as DynamoDB's whole numbers come
+
+
+def name_of_category(slug: str) -> str:
+    """Return what a category is called; its address where there is none any more."""
+    return {each.slug: each.name for each in selectors.categories()}.get(slug, slug)
+
+
+def said_in_the_log(name: str, value: str) -> str:
+    """Return a value that the log keeps of a book's field as staff know it."""
+    if name in PEOPLE:
+        return ", ".join(value.splitlines())
+    if name == "category":
+        return name_of_category(value)
+    if name == "cover":
+        drawn = _("drawn")
+        return drawn if value == drawn or cover_names.is_drawn(value) else _("a picture")
+    if name == "price":
+        try:
+            return money(Decimal(value))
+        except InvalidOperation:  # as an older version may have written it
+            return value
+    return value
 
 
 def said(values: Mapping[str, Any]) -> Any:

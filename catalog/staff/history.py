@@ -19,7 +19,7 @@ from bookstore.dynamodb.admin import audit
 from bookstore.dynamodb.admin.errors import RefusedError
 from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from catalog import services
-from catalog.staff.fields import SAID, field_change, label_of, said
+from catalog.staff.fields import SAID, field_change, label_of, said, said_in_the_log
 from catalog.staff.refusals import in_the_admins_words
 
 # The shelf goes with the copies, which nothing takes back.
@@ -35,6 +35,16 @@ class WayBack:
     now: str
     then: str
     problem: str = ""  # why it cannot be written back
+
+    @property
+    def now_said(self) -> str:
+        """What it says now, as a history has it."""
+        return said_in_the_log(self.name, self.now)
+
+    @property
+    def then_said(self) -> str:
+        """What it said then, as a history has it."""
+        return said_in_the_log(self.name, self.then)
 
 
 class RestoreForm(ToolForm):

@@ -25,6 +25,7 @@ from bookstore.dynamodb.attributes import instant_text
 ENTRIES_SHOWN = 100  # on a page of a row's history, newest first
 VALUE_CHARACTERS = 12_000  # of an old or a new value; DynamoDB's items end at 400 KB
 SHOWN_CHARACTERS = 500  # of them, in a history; older entries have no more
+BRIEF_CHARACTERS = 60  # of them, on the front page
 
 
 # A field as the form called it, its old and its new value, and perhaps the field's name in the model.
@@ -121,10 +122,6 @@ def is_cut(value: str) -> bool:
     return value.endswith("…") and len(value) in {SHOWN_CHARACTERS, VALUE_CHARACTERS}
 
 
-def _shown(value: str) -> str:
-    return Truncator(value).chars(SHOWN_CHARACTERS)
-
-
 @dataclass(frozen=True)
 class Person:
     """Whom an entry names, by the name that the person had then."""
@@ -153,12 +150,16 @@ class Entry:
         return f"{self.get_change_message()}"
 
     @cached_property
+    def _model(self) -> Any:
+        try:
+            return apps.get_model(self.label)
+        except LookupError:  # it is no more
+            return None
+
+    @property
     def kind_of_row(self) -> str:
         """What kind of row it is, such as ``Note``; empty for one that is no more."""
-        try:
-            return str(capfirst(apps.get_model(self.label)._meta.verbose_name))
-        except LookupError:
-            return ""
+        return str(capfirst(self._model._meta.verbose_name)) if self._model else ""
 
     @property
     def row_name(self) -> str:
@@ -169,6 +170,14 @@ class Entry:
 
     def get_change_message(self) -> str:
         """Return the whole story: each field with its old and its new value."""
+        return self._told(SHOWN_CHARACTERS)
+
+    @property
+    def in_brief(self) -> str:
+        """The same with the beginnings of the values."""
+        return self._told(BRIEF_CHARACTERS)
+
+    def _told(self, characters: int) -> str:
         if self.item.message:
             parts = [str(self.item.message)]
         elif self.is_addition:
@@ -177,13 +186,29 @@ class Entry:
             parts = [_("Deleted.")]
         else:
             parts = [] if self.item.changes else [_("No fields changed.")]
-        for each in self.item.changes:
-            if each.old:
-                sentence = _("%(field)s changed from “%(old)s” to “%(new)s”.")
-            else:
-                sentence = _("%(field)s set to “%(new)s”.")
-            parts.append(sentence % {"field": each.field, "old": _shown(each.old), "new": _shown(each.new)})
-        return " ".join(parts)
+        return " ".join([*parts, *(self._change_told(each, characters) for each in self.item.changes)])
+
+    def _change_told(self, change: FieldChange, characters: int) -> str:
+        old, new = self._said(change, change.old), self._said(change, change.new)
+        if not old:
+            sentence = _("%(field)s set to “%(new)s”.")
+        elif not new:
+            sentence = _("%(field)s “%(old)s” removed.")
+        elif old == new:  # two of what is said alike, such as pictures
+            sentence = _("%(field)s replaced.")
+        else:
+            sentence = _("%(field)s changed from “%(old)s” to “%(new)s”.")
+        old, new = (Truncator(value).chars(characters) for value in (old, new))
+        return sentence % {"field": change.field, "old": old, "new": new}
+
+    def _said(self, change: FieldChange, value: str) -> str:
+        """Return a value as its façade says it; the older entries name the field as the form called it."""
+        say = getattr(self._model, "value_said", None)
+        if not value or say is None:
+            return value
+        fields = self._model._meta.fields
+        named = (each.name for each in fields if capfirst(each.verbose_name) == change.field)
+        return str(say(change.name or next(named, ""), value))
 
     def get_admin_url(self) -> str | None:
         """Return the address of the row's form; None where there is none."""

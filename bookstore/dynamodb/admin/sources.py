@@ -361,6 +361,17 @@ class FacadeModel(models.Model):
         self.source.delete(self)
         return 1, {self._meta.label: 1}
 
+    @classmethod
+    def value_said(cls, name: str, value: str) -> str:
+        """Return what the log keeps of a field's value as a history says it: the label of a choice.
+
+        Override it where others are kept as no reader knows them; never called of an empty one.
+        """
+        for field in cls._meta.fields:
+            if field.name == name:
+                return str({str(key): label for key, label in field.flatchoices}.get(value, value))
+        return value
+
     def known_fields(self) -> list[str]:
         """Return the fields that were read, or set; those of an index's row are not all there are."""
         missing = self.get_deferred_fields()

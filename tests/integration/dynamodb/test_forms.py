@@ -100,7 +100,7 @@ def test_what_save_model_sets_is_stored_and_logged_with_the_form(
     row = VolumeItem.get("fiction-00")
     assert (row.listing, str(row.price), row.name) == ("plays", "9.50", "Title 00")
     history = text(owner.get(f"{VOLUMES}fiction-00/history/"))
-    assert "Price changed from “7.99” to “9.50”. Listing changed from “fiction” to “plays”." in history
+    assert "Price changed from “7.99” to “9.50”. Listing changed from “Fiction” to “Plays”." in history
     form = sent(text(owner.get(address)))
     assert owner.post(address, form).status_code == 302
     assert int(VolumeItem.get("fiction-00").version) == 2, "it says so already: nothing is written"

@@ -47,9 +47,11 @@ def test_every_history_says_who_below_when_and_that_nothing_was_changed_yet(
     assert "Nobody has changed this volume here yet." in page
     row = volumes.Volume.objects.get(pk="fiction-00")
     at = datetime(2026, 11, 28, 12, 5, tzinfo=UTC)
-    audit.store(audit.entry(user=Person("o-1", "Olga"), row=row, kind="changed", message="Moved.", at=at))
+    changes = [("Shelf", "Z9", ""), ("Listing", "fiction", "plays")]
+    audit.store(audit.entry(user=Person("o-1", "Olga"), row=row, kind="changed", changes=changes, at=at))
     page = text(owner.get(f"{VOLUMES}fiction-00/history/"))
     assert '<th scope="row">28 Nov 2026, 12:05<span class="quiet">Olga</span></th>' in page
+    assert "Shelf “Z9” removed. Listing changed from “Fiction” to “Plays”." in page
     assert "1 entry" in page
 
 

@@ -109,7 +109,7 @@ def test_a_picture_becomes_the_cover_once_however_often_it_is_asked_for(
     assert [(each.field, each.old, each.new) for each in entry.changes] == [
         ("Cover", "covers/b-1.png", book.cover)
     ]
-    assert "Cover changed from" in text(owner.get("/admin/catalog/book/b-1/history/"))
+    assert "Cover replaced." in text(owner.get("/admin/catalog/book/b-1/history/"))
     # Asked late once more, by a task of another name: the same picture, and the book is as it was.
     arguments = list(Task.get(f"cover-{state.split('/')[-3]}").arguments)
     asked.append({"command": "make_cover", "arguments": arguments, "task": "t"})

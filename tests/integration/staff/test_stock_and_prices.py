@@ -343,7 +343,7 @@ def test_prices_change_by_percent_after_a_preview_each_once(owner: Client, wire:
     again = text(owner.post(f"{BOOKS}prices/apply/", plan, follow=True))
     assert said(again) == ["2 books cost that already."]
     assert int(stored().version) == 2
-    assert "Price changed from “7.99” to “8.79”." in text(owner.get(f"{BOOKS}b-1/history/"))
+    assert "Price changed from “£7.99” to “£8.79”." in text(owner.get(f"{BOOKS}b-1/history/"))
 
 
 def test_a_price_that_somebody_changed_meanwhile_stays_and_is_named(owner: Client) -> None:
@@ -411,6 +411,13 @@ def test_an_earlier_version_is_shown_and_written_back_as_a_new_change(owner: Cli
     edit(owner, name="EMMA", category="plays")
     entries = audit.history("catalog.book", "b-1")
     address = restore_address(entries[2])
+    history = text(owner.get(f"{BOOKS}b-1/history/"))
+    for told in (
+        "Authors changed from “Jane Austen, A. N. Other” to “Austen”.",
+        "Category changed from “Fiction” to “Plays”.",
+        "Price changed from “£7.99” to “£9.99”.",
+    ):
+        assert told in history
     assert address in text(owner.get(f"{BOOKS}b-1/history/"))
     with wire.count() as calls:
         page = text(owner.get(address))
