@@ -326,7 +326,7 @@ def _whole(number: str | int) -> int:
     try:
         return int(number or 0)
     except ValueError:
-        raise BadBookError({"stock": _("This is no whole number.")}) from None
+        raise BadBookError({"stock": _("This is not a whole number.")}) from None
 
 
 def _day(text: str) -> datetime | None:

@@ -253,9 +253,9 @@ def _decimal(number: Any) -> Decimal:
     try:
         value = Decimal(number)
     except (InvalidOperation, TypeError, ValueError):
-        raise ValueError(_("This is no number.")) from None
+        raise ValueError(_("This is not a number.")) from None
     if not value.is_finite():
-        raise ValueError(_("This is no number."))
+        raise ValueError(_("This is not a number."))
     return value
 
 

@@ -14,7 +14,7 @@ from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 from catalog import ledger
-from catalog.drafts import check_stock, plain_line
+from catalog.drafts import COPIES, check_stock, plain_line
 from catalog.errors import BadBookError, BookNotFoundError, StockChangedError
 from catalog.models import ADJUSTED, OPENING, RECEIVED, RETURNED, SOLD, Book, Unique
 from catalog.selectors import stored_book
@@ -40,8 +40,8 @@ def receive_stock(
     """
     problems: dict[str, str] = {}
     said = _check_reason(reason, problems)
-    if _check_count("copies", copies, problems) == 0:
-        problems["copies"] = _("At least one copy comes in.")
+    if _check_count("copies", copies, problems) < 1:
+        problems["copies"] = _("Receive at least one copy, and at most %(most)d.") % {"most": COPIES}
     if problems:
         raise BadBookError(problems)
 

@@ -102,7 +102,7 @@ class CustomerAdmin(ToolsAdmin):
     list_per_page = selectors.PEOPLE_FOUND_AT_MOST
     search_fields = ["email"]  # shows the box; Cognito looks further
     search_help_text = gettext_lazy(
-        "How the e-mail address or the name begins, or the customer's whole number"
+        "How the e-mail address or the name begins, or the customer’s whole number"
     )
     no_list = gettext_lazy(
         "Cognito keeps the accounts and lists them only by what they are searched for: look for an e-mail address or a name."

@@ -549,7 +549,9 @@ def _keyed(row: Any) -> Any:
 def tell_failures(request: HttpRequest, failed: Sequence[tuple[object, object]]) -> None:
     """Say how many of many rows failed, if any, and of the first of them which and why."""
     if failed:
-        sentence = ngettext("%(count)d was not: %(which)s", "%(count)d were not: %(which)s", len(failed))
+        sentence = ngettext(
+            "Nothing was done with %(which)s", "Nothing was done with %(count)d: %(which)s", len(failed)
+        )
         told = [f"{_in_short(row)}: {why}" for row, why in failed[:FAILURES_TOLD]]
         which = " ".join(told) + (" …" if len(failed) > FAILURES_TOLD else "")
         messages.error(request, sentence % {"count": len(failed), "which": which})

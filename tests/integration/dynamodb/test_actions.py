@@ -23,7 +23,7 @@ def test_an_action_over_all_pages_reports_what_failed(owner: Client, volumes: An
     )
     page = text(answer)
     assert "12 put up." in page
-    assert "1 was not: Title 03: no threes" in page
+    assert "Nothing was done with Title 03: no threes" in page
     assert int(VolumeItem.get("fiction-12").stock) == 11
     assert int(VolumeItem.get("fiction-03").stock) == 10
     assert "Put up by one." in text(owner.get(f"{VOLUMES}fiction-12/history/"))
@@ -162,5 +162,5 @@ def test_a_selection_is_deleted_and_what_could_not_go_is_told(
     monkeypatch.setattr(volumes.Volume.source, "delete", refuse_one)
     page = text(owner.post(address, {**asked, "post": "yes"}, follow=True))
     assert "1 was deleted." in page
-    assert "1 was not: Title 01: it is lent" in page
+    assert "Nothing was done with Title 01: it is lent" in page
     assert names(page) == ["Title 01", "Title 02"]

@@ -187,7 +187,7 @@ def test_a_book_that_somebody_changes_while_a_name_is_corrected_is_named_and_the
 
     monkeypatch.setattr(services, "revise_book", changed_meanwhile)
     page = text(rename(owner, "jane-austin", "Jane Austen", follow=True))
-    assert "1 was not: Book b-2: Someone else changed this book meanwhile." in page
+    assert "Nothing was done with Book b-2: Someone else changed this book meanwhile." in page
     monkeypatch.undo()
     rename(owner, "jane-austin", "Jane Austen")
     assert Book.get("b-2").author == "Jane Austen"

@@ -86,7 +86,7 @@ def test_what_is_shown_is_done_once_and_what_changed_meanwhile_is_left_alone(
         "Another book has the ISBN 9780141439587.",
         "Another row of this file has the same number, or says the same without one.",
         "number: A book's number has 1 to 64 letters",
-        "price: This is no number.",
+        "price: This is not a number.",
     ):
         assert told in page, told
     assert "Sanditon" not in page

@@ -157,6 +157,7 @@ def test_whatever_is_typed_into_the_stock_forms_is_answered_with_a_sentence(owne
         for step in ("adjust", "shelve"):
             told = send(owner, step, page, _seen=forged, counted="4", location="A 1", reason="x")
             assert "errorlist" in text(told), (step, forged)
+    assert "Receive at least one copy" in text(send(owner, "receive", page, copies="-3"))
     assert "Say why" in text(send(owner, "adjust", page, counted="4", reason=" "))
     assert "more than 200" in text(send(owner, "receive", page, copies="4", reason="x" * 300))
     assert "form is broken" in text(send(owner, "receive", page, copies="4", _token="../x"))
@@ -357,7 +358,7 @@ def test_a_price_that_somebody_changed_meanwhile_stays_and_is_named(owner: Clien
     assert said(page) == [
         "1 price was changed.",
         (
-            "2 were not: Book 2: Someone else changed this book meanwhile. Look at it again before you save it."
+            "Nothing was done with 2: Book 2: Someone else changed this book meanwhile. Look at it again before you save it."
             " Book 3: We do not have this book."
         ),
     ]
