@@ -154,6 +154,19 @@ def test_an_edit_between_reading_and_writing_is_noticed(now, monkeypatch):
     assert stored("b-1").name == "Emma"
 
 
+def test_the_same_edit_between_reading_and_writing_is_this_one(now, monkeypatch):
+    book("Emma", book_id="b-1")
+    read = services.stored_book
+
+    def slow(book_id):
+        found = read(book_id)
+        Book(book_id).update(actions=[Book.version.set(2), Book.name.set("Pride")])  # the form, sent twice
+        return found
+
+    monkeypatch.setattr(services, "stored_book", slow)
+    assert services.revise_book(book_id="b-1", version=1, name="Pride", at=now) == 2
+
+
 def test_a_sale_is_no_edit(now):
     book("Emma", book_id="b-1")
     stock.receive_stock(book_id="b-1", copies=5, at=now)

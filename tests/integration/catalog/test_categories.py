@@ -95,6 +95,18 @@ def test_only_the_categories_named_are_recounted_and_only_changes_are_written(wi
     assert "UpdateItem" not in wire.dynamodb.requests[before:]
 
 
+def test_a_category_that_is_deleted_while_it_is_counted_stays_away(monkeypatch):
+    category("cars")
+
+    def counted(slug):
+        Category(Category.PARTITION, slug).delete()
+        return 1
+
+    monkeypatch.setattr(categories, "count_listed", counted)
+    categories.recount_categories()
+    assert list(Category.scan()) == []
+
+
 def test_a_category_of_more_than_a_megabyte_is_counted_whole(monkeypatch):
     category("cars")
     for number in range(5):
