@@ -1,7 +1,7 @@
 """The catalogue in the admin for staff. Every rule is the services'; here is only what staff see."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -263,11 +263,21 @@ def _withdraw(admin: "BookAdmin", request: HttpRequest, book: Book, _form: ToolF
 
 def _bring_back(admin: "BookAdmin", request: HttpRequest, book: Book, _form: ToolForm) -> str:
     told = admin.take(request, book, services.bring_back_book, _("Put on sale."))
-    if book.category not in {each.slug for each in selectors.categories()}:
-        messages.warning(
-            request, _("Its category was deleted meanwhile: choose another, so that menus lead to it.")
-        )
+    _tell_of_lost_categories(request, [book])
     return told
+
+
+def _tell_of_lost_categories(request: HttpRequest, books: Iterable[Book]) -> None:
+    """Say of books that are put on sale whose category was deleted while they were not."""
+    there = {each.slug for each in selectors.categories()}
+    if lost := [book for book in books if book.category not in there]:
+        sentence = ngettext(
+            "The category of %(first)s was deleted meanwhile: choose another, so that menus lead to it.",
+            "The categories of %(count)d books, such as %(first)s, were deleted meanwhile: "
+            "choose others, so that menus lead to them.",
+            len(lost),
+        )
+        messages.warning(request, sentence % {"count": len(lost), "first": lost[0]})
 
 
 @admin.register(Book)
@@ -370,6 +380,7 @@ class BookAdmin(CoverPages, SpreadsheetPages, ToolsAdmin):
     def bring_back(self, request: HttpRequest, queryset: Any) -> None:
         """Put books on sale, again or for the first time; those that are stay so."""
         self._take_each(request, queryset, services.bring_back_book, _("Put on sale."))
+        _tell_of_lost_categories(request, queryset)
 
     def _take_each(self, request: HttpRequest, rows: Any, act: Callable[..., Any], told: Any) -> None:
         def done(count: int) -> str:

@@ -265,9 +265,11 @@ def test_a_book_not_on_sale_yet_is_seen_by_staff_alone_until_it_is_put_on_sale(
     selectors.forget_categories()
     button = fields(text(owner.get(f"{BOOKS}b-1/change/")), f"{DO}bring_back/")
     assert said(text(owner.post(f"{DO}bring_back/", button, follow=True))) == [
-        "Its category was deleted meanwhile: choose another, so that menus lead to it.",
+        "The category of Sanditon was deleted meanwhile: choose another, so that menus lead to it.",
         "Put on sale.",
     ]
+    chosen = {"action": "bring_back", "_selected_action": ["b-1"], "index": "0"}
+    assert "The category of Sanditon was deleted" in text(owner.post(BOOKS, chosen, follow=True))
 
 
 def test_a_selection_is_taken_off_sale_and_put_back(owner: Client) -> None:
