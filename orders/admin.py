@@ -555,6 +555,7 @@ class OrderAdmin(ToolsAdmin):
             return None
         context |= {
             "orders": orders,
+            "to_pack": [row.pk for row in rows if row.state is Status.PLACED],
             "left_out": len(rows) - len(orders),
             "back": request.get_full_path(),
             "printed_at": timezone.now(),

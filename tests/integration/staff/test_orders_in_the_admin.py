@@ -410,3 +410,10 @@ def test_the_picking_list_walks_the_shelves_and_each_parcel_has_a_page(clerk: Cl
     assert "7.99" not in slips  # it may be a present
     assert "1 order is not on these pages" in text(choose(clerk, "packing_slips", packed, cancelled))
     assert "nothing to print" in said(text(choose(clerk, "picking_list", packed)))
+    for paper in (page, slips):  # what is on it is packed by one button
+        (address,) = re.findall(r'<form method="post" action="([^"]+)"', paper)
+        form = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', paper)
+        sent = {name: [value for each, value in form if each == name] for name, _value in form}
+        assert "2 orders are packed." in said(text(clerk.post(address, sent, follow=True)))
+    assert [now(order).state for order in (*orders, cancelled)] == ["packed", "packed", "cancelled"]
+    assert "<form" not in text(choose(clerk, "packing_slips", *orders))
