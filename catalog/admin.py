@@ -23,6 +23,7 @@ from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
 from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.tables import Beside, nothing_beside
 from bookstore.opensearch.errors import SearchUnavailableError
+from bookstore.typesetting import money
 from catalog import keys, search, selectors, services
 from catalog.drafts import PEOPLE
 from catalog.models import IN_STOCK, LOW, SOLD_OUT, WITHDRAWN
@@ -285,7 +286,7 @@ class BookAdmin(CoverPages, SpreadsheetPages, ToolsAdmin):
     """Books, newest first."""
 
     form = BookForm
-    list_display = ["name", "author", "category_name", "price", "availability", "added_at"]
+    list_display = ["name", "author", "category_name", "priced", "availability", "added_at"]
     list_filter = [StandingFilter, CategoryFilter, "added_at"]
     list_per_page = search.RESULTS_A_PAGE
     most_hits = search.RESULTS_A_PAGE * search.LAST_PAGE
@@ -423,6 +424,11 @@ class BookAdmin(CoverPages, SpreadsheetPages, ToolsAdmin):
     def category_name(self, book: Book) -> str:
         """Return what the category is called."""
         return name_of_category(book.category)
+
+    @admin.display(description=_("price"), ordering="price")
+    def priced(self, book: Book) -> str:
+        """Return what a book costs."""
+        return money(book.price)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer the categories that there are."""

@@ -1,9 +1,11 @@
 """Reviews in the admin: read, taken from the public, and given back."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.http import HttpRequest
 from django.urls import reverse
@@ -142,6 +144,14 @@ class ReviewAdmin(ToolsAdmin):
         """Hide a review or publish it, with the entry in the log."""
         with in_the_admins_words():
             act(book_id=row.book_id, customer_id=row.customer_id, beside=self.beside(request, row, told))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Head the review with the title of its book, which the page reads anyway."""
+        with suppress(ObjectDoesNotExist):
+            context["subtitle"] = _("Review of %(book)s") % {"book": context["original"].book}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=gettext_lazy("review"))
     def words(self, row: Review) -> str:

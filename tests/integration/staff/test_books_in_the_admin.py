@@ -58,6 +58,7 @@ def test_staff_change_a_title_and_see_it_in_the_history(owner: Client, wire: Any
     with wire.count() as calls:
         page = text(owner.get(BOOKS))
     assert titles(page)[:2] == ["Emma", "Persuasion"]
+    assert 'class="field-priced">£7.99<' in page
     form = fields(text(owner.get(f"{BOOKS}b-p/change/")))
     assert (form["name"], form["authors"], form["_seen"]) == ("Persuasion", "Jane Austen", "1")
     with wire.count() as calls:
