@@ -486,7 +486,7 @@ class OrderAdmin(ToolsAdmin):
         """Leave the address itself out of the log: it outlives the person in the order."""
         if changes and not message:
             named = ", ".join(str(label) for label, *_values in changes)
-            message, changes = _("The address was changed: %(fields)s.") % {"fields": named}, ()
+            message, changes = _("Where it goes was changed: %(fields)s.") % {"fields": named}, ()
         return super().log_entry(request, row, kind, changes, message)
 
     # --- Actions -----------------------------------------------------------------------------------------

@@ -314,7 +314,7 @@ def changed_by(act: Act) -> OrderChangedError:
 def too_late(order: Order) -> TooLateError:
     """Return the error that tells a clerk that a step does not follow."""
     return TooLateError(
-        _("An order that is %(state)s cannot take this step.") % {"state": order.label.lower()}
+        _("This cannot be done with an order that is %(state)s.") % {"state": order.label.lower()}
     )
 
 

@@ -202,7 +202,7 @@ def test_an_address_is_changed_until_the_parcel_leaves_and_the_log_forgets_it(
         assert answer.status_code == 302, said(text(answer)) + re.sub("<[^>]+>", " ", text(answer))
     assert (now(order).address.city, now(order).address.line2) == ("Leeds", "Flat 2")
     ((_who, message),) = logged(order)
-    assert message == "The address was changed: Address, second line, Town or city."
+    assert message == "Where it goes was changed: Address, second line, Town or city."
     assert "Leeds" not in str(
         [each.attribute_values for each in LogItem.query(f"orders.order#c-1~{order.order_id}")]
     )
@@ -220,7 +220,7 @@ def test_an_address_is_changed_until_the_parcel_leaves_and_the_log_forgets_it(
     page = text(clerk.post(of(order), {**late, "city": "Hull"}))
     assert "Someone else saved this meanwhile" in page
     page = text(clerk.post(of(order), {**late, "city": "Hull", "_seen": str(now(order).version)}))
-    assert "An order that is shipped cannot take this step." in page
+    assert "This cannot be done with an order that is shipped." in page
     assert now(order).address.city == "Leeds"
 
 
@@ -273,7 +273,7 @@ def test_what_does_not_follow_upon_an_orders_state_is_refused_by_address_too(cle
             assert clerk.post(of(order, tool), form).status_code == 302, (state, tool)
         assert (now(order).state, int(now(order).version)) == (state, 3)
         told = re.findall(
-            r"cannot take this step|no longer be cancelled|left already", said(text(clerk.get(of(order))))
+            r"This cannot be done with|no longer be cancelled|left already", said(text(clerk.get(of(order))))
         )
         assert len(told) == len(impossible), state
 
@@ -380,7 +380,7 @@ def test_many_orders_are_packed_and_delivered_at_once_and_those_that_cannot_are_
     told = said(text(choose(clerk, "pack", first, second, packed, unpaid)))
     assert "2 orders are packed." in told
     assert f"Order {packed.number}: it was packed by other@example.com on" in told
-    assert f"Order {unpaid.number}: An order that is awaiting payment cannot take this step." in told
+    assert f"Order {unpaid.number}: This cannot be done with an order that is awaiting payment." in told
     assert "2 orders are packed." in said(text(choose(clerk, "pack", first, second)))  # sent again
     assert [each.status for each in now(first).history].count("packed") == 1
     assert logged(first) == [("clerk@example.com", "Packed.")]
