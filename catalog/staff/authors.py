@@ -34,6 +34,7 @@ from catalog.models import Book as BookItem
 from catalog.models import Contribution
 from catalog.staff.fields import logged_changes
 
+ALREADY_SO = gettext_lazy("All these books print the name so already.")
 SLUG_CHARACTERS = 100  # no author's is as long; DynamoDB refuses keys of 2 KB as a mistake
 
 
@@ -173,6 +174,15 @@ class AuthorAdmin(ToolsAdmin):
             raise PermissionDenied
         return self.page("view", partial(self._page, slug=unquote(object_id)))(request)
 
+    def tool_view(self, request: HttpRequest, object_id: str, tool: str) -> HttpResponseBase:
+        """Do as ever; a correction that is sent twice leads to where the books went with the first."""
+        if request.method == "POST" and self.may(request, "change"):
+            moved = keys.author_slug(request.POST.get("name", ""))
+            if not self.get_object(request, unquote(object_id)) and self.get_object(request, moved):
+                messages.success(request, ALREADY_SO)
+                return HttpResponseRedirect(self.address("change", moved))
+        return super().tool_view(request, object_id, tool)
+
     def _page(self, request: HttpRequest, *, slug: str) -> HttpResponseBase:
         after, before = request.GET.get("after", ""), request.GET.get("before", "")
         try:
@@ -200,7 +210,7 @@ def _report(request: HttpRequest, done: services.Renamed) -> str:
         messages.warning(request, _("There are more books: change the name once more, and they follow."))
     count = len(done.changed)
     if not count and not done.refused:
-        return _("All these books print the name so already.")
+        return str(ALREADY_SO)
     told = ngettext(
         "The name was changed in %(count)d book.", "The name was changed in %(count)d books.", count
     )

@@ -129,9 +129,11 @@ def _is_same_number(field: Any, now: str, then: str) -> bool:
 
 
 def _restore(admin: ToolsAdmin, request: HttpRequest, book: Any, form: RestoreForm) -> str:
+    told = _("Went back to the version of %(moment)s.") % {"moment": form.moment}
+    if form.moment and not form.ways:  # as after the same form
+        return told
     if not form.possible:
         raise RefusedError(_("Nothing was changed."))  # the page says why
-    told = _("Went back to the version of %(moment)s.") % {"moment": form.moment}
     changes = [field_change(way.name, way.now, way.then) for way in form.possible]
     with in_the_admins_words():
         services.revise_book(
