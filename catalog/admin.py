@@ -258,6 +258,12 @@ class CategoryFilter(admin.SimpleListFilter):
         return queryset.filter(category=self.value()) if self.value() else queryset
 
 
+def _as_seen(options: dict[str, Any]) -> dict[str, Any]:
+    """Return a fieldset for who may only look: a category by its name, a cover that is not to be changed."""
+    seen = {"category": "category_name", "cover_shown": "cover_seen"}
+    return {**options, "fields": [seen.get(name, name) for name in options["fields"]]}
+
+
 def _withdraw(admin: "BookAdmin", request: HttpRequest, book: Book, _form: ToolForm) -> str:
     return admin.take(request, book, services.withdraw_book, _("Taken off sale."))
 
@@ -330,7 +336,8 @@ class BookAdmin(CoverPages, SpreadsheetPages, ToolsAdmin):
         """Ask of a new book whether it is on sale at once; it has no stock and no rating yet."""
         fieldsets: Any = super().get_fieldsets(request, obj)
         if obj is not None:
-            return fieldsets
+            looks = not self.has_change_permission(request, obj)
+            return [(title, _as_seen(options)) for title, options in fieldsets] if looks else fieldsets
         (first, options), *others, (title, _options) = fieldsets
         named = [name for name in options["fields"] if name != "people_pages"]
         return [

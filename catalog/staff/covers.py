@@ -20,18 +20,26 @@ from catalog.staff.refusals import in_the_admins_words
 
 
 class CoverPages(ToolsAdmin):
-    """What a ``BookAdmin`` is told of covers: ``cover_shown`` for its forms, and the pages behind it."""
+    """What a ``BookAdmin`` is told of covers: ``cover_shown`` for its forms, ``cover_seen``, and the pages behind."""
 
     @admin.display(description=gettext_lazy("cover"))
     def cover_shown(self, book: Any) -> str:
         """Return the book's cover as a picture that leads to its page."""
         if not book.pk or book._state.adding:  # noqa: SLF001 - how Django says that there is no such row yet
             return _("Save the book first; it has a drawn cover until you send one.")
+        return self._to_the_page(book, _("See it large, or change it"))
+
+    @admin.display(description=gettext_lazy("cover"))
+    def cover_seen(self, book: Any) -> str:
+        """Return the same for who may only look."""
+        return self._to_the_page(book, _("See it large"))
+
+    def _to_the_page(self, book: Any, words: str) -> str:
         return format_html(
             '<a class="cover-link" href="{}"><img class="cover-now" src="{}" width="80" height="120" alt=""> {}</a>',
             self.address("cover", book.pk),
             address_of(book),
-            _("See it large, or change it"),
+            words,
         )
 
     def get_urls(self) -> Any:

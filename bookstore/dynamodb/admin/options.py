@@ -191,7 +191,9 @@ class FacadeAdmin(_ModelAdmin):
         return field
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002 - Django's signature
-        """Return the form, which repeats what the application refused."""
+        """Return the form, which repeats what the application refused, and helps nobody who may only look."""
+        if change and not self.has_change_permission(request, obj):
+            kwargs["help_texts"] = {field.name: "" for field in self.opts.get_fields()}
         form = super().get_form(request, obj, change, **kwargs)
         form.refused = getattr(request, "_refused", {})  # type: ignore[attr-defined]  # FacadeForm's
         return form

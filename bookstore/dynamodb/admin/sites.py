@@ -1,5 +1,7 @@
 """The site: Django's, with sign-in elsewhere and a log of its own."""
 
+from functools import wraps
+from http import HTTPStatus
 from importlib import import_module
 from threading import RLock
 from typing import Any
@@ -14,10 +16,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template import engines
 from django.template.library import import_library
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.module_loading import import_string, module_has_submodule
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.i18n import JavaScriptCatalog
@@ -58,6 +62,22 @@ class DynamoAdminSite(admin.AdminSite):
             # The project checks otherwise: no token is drawn, printed or kept in a cookie.
             context["csrf_token"] = ""
         return context
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+        """Have a view say to whoever works here, and may not do this, that a right is missing."""
+        checked: Any = super().admin_view(view, cacheable)
+
+        @wraps(checked)
+        def told(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return checked(request, *args, **kwargs)
+            except PermissionDenied:
+                if not self.has_permission(request):
+                    raise  # for the project's own page
+                context = {**self.each_context(request), "title": _("A right is missing")}
+                return TemplateResponse(request, "admin/403.html", context, status=HTTPStatus.FORBIDDEN)
+
+        return told
 
     def get_urls(self) -> list[Any]:
         """Return Django's addresses, and one for the CSV of each panel of the front page."""

@@ -294,6 +294,23 @@ def test_what_each_role_may_do_with_books(
     assert get_book("b-p").name == ("Changed" if change == 302 else "Persuasion")
 
 
+def test_who_may_only_look_is_offered_no_more_and_told_that_a_right_is_missing(
+    owner: Client, sign_in: Callable[..., Client]
+) -> None:
+    factories.category()
+    factories.book("Persuasion", book_id="b-p")
+    assert "See it large, or change it" in text(owner.get(f"{BOOKS}b-p/change/"))
+    clerk = sign_in(customer_id="s-1", groups=("staff",))
+    page = text(clerk.get(f"{BOOKS}b-p/change/"))
+    assert "See it large" in page
+    assert "or change it" not in page
+    assert '<div class="readonly">Fiction</div>' in page
+    assert "One name a line." not in page
+    assert "Leave it empty" not in text(clerk.get("/admin/catalog/category/fiction/change/"))
+    refused = clerk.get(f"{BOOKS}add/")
+    assert (refused.status_code, b"A right is missing" in refused.content) == (403, True)
+
+
 def test_another_site_cannot_send_a_form_of_the_admin(owner: Client) -> None:
     factories.category()
     factories.book("Persuasion", book_id="b-p")
