@@ -1,6 +1,7 @@
 """The subjects that books stand under: added, changed, deleted, counted."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,7 +12,7 @@ from pynamodb.transactions import TransactWrite
 from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_condition_failure
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
-from catalog.drafts import is_category_slug, plain_line, plain_text
+from catalog.drafts import is_category_slug, plain_line, plain_text, read_each
 from catalog.errors import (
     BadCategoryError,
     CatalogError,
@@ -25,6 +26,10 @@ from catalog.selectors import count_listed, forget_categories, has_books
 CATEGORY_CHARACTERS = 80
 DESCRIPTION_CHARACTERS = 1000
 MOST_POSITION = 1_000_000
+_READERS = {
+    "name": partial(plain_line, most=CATEGORY_CHARACTERS),
+    "description": partial(plain_text, most=DESCRIPTION_CHARACTERS),
+}
 
 
 def save_category(*, slug: str, name: str, description: str = "", position: int = 0) -> Category:
@@ -145,14 +150,7 @@ def _check_category(*, slug: str, name: str, description: str, position: int) ->
         )
     if isinstance(position, bool) or not isinstance(position, int) or not 0 <= position <= MOST_POSITION:
         problems["position"] = _("A position is a whole number from 0 to %(most)d.") % {"most": MOST_POSITION}
-    for field, read, value, most in (
-        ("name", plain_line, name, CATEGORY_CHARACTERS),
-        ("description", plain_text, description, DESCRIPTION_CHARACTERS),
-    ):
-        try:
-            said[field] = read(value, most=most)
-        except ValueError as error:
-            problems[field] = str(error)
+    said |= read_each(_READERS, {"name": name, "description": description}, problems)
     if not problems and not said["name"]:
         problems["name"] = _("A category needs a name.")
     if problems:

@@ -115,20 +115,27 @@ def check_facts(**said: Unpack[SaidOfABook]) -> BookFacts:
     if strange := said.keys() - set(FACTS):
         raise TypeError(f"a book has no {', '.join(sorted(strange))}")
     problems: dict[str, str] = {}
-    facts: dict[str, Any] = {}
-    for name, read in _READERS.items():
-        if name in said:
-            try:
-                facts[name] = read(said[name])  # type: ignore[literal-required]  # every name is a field
-            except ValueError as error:
-                problems[name] = str(error)
-        elif name in _REQUIRED:
-            problems[name] = _REQUIRED[name]()
+    facts = read_each(_READERS, said, problems)
+    problems |= {name: told() for name, told in _REQUIRED.items() if name not in said}
     if not problems and sum(len(facts.get(name, ())) for name in PEOPLE) > CONTRIBUTORS:
         problems["authors"] = _("A book may name at most %(most)d people.") % {"most": CONTRIBUTORS}
     if problems:
         raise BadBookError(problems)
     return BookFacts(**facts)
+
+
+def read_each(
+    readers: Mapping[str, Callable[[Any], Any]], said: Mapping[str, Any], problems: dict[str, str]
+) -> dict[str, Any]:
+    """Return what is said, each field through its reader; note by field why a reader raised ``ValueError``."""
+    found = {}
+    for name, read in readers.items():
+        if name in said:
+            try:
+                found[name] = read(said[name])
+            except ValueError as error:
+                problems[name] = str(error)
+    return found
 
 
 def changed_facts(facts: BookFacts, **changes: Unpack[SaidOfABook]) -> BookFacts:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -13,13 +14,17 @@ from bookstore.dynamodb.attributes import instant_text
 from bookstore.dynamodb.conflicts import through_conflicts
 from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
-from catalog.drafts import plain_line, plain_text
+from catalog.drafts import plain_line, plain_text, read_each
 from catalog.errors import BadReviewError, BookNotFoundError, ReviewNotFoundError
 from catalog.models import HIDDEN, PUBLISHED, Book, Review
 
 MOST_STARS = 5
 REVIEW_TITLE_CHARACTERS = 120
 REVIEW_CHARACTERS = 4000
+_READERS = {
+    "title": partial(plain_line, most=REVIEW_TITLE_CHARACTERS),
+    "text": partial(plain_text, most=REVIEW_CHARACTERS),
+}
 
 
 def rate_book(
@@ -144,14 +149,7 @@ def _check_review(*, stars: int, title: str, text: str) -> dict[str, Any]:
     if isinstance(stars, bool) or not isinstance(stars, int) or not 1 <= stars <= MOST_STARS:
         problems["stars"] = _("Give one to five stars.")
     said: dict[str, Any] = {"stars": stars}
-    for name, read, value, most in (
-        ("title", plain_line, title, REVIEW_TITLE_CHARACTERS),
-        ("text", plain_text, text, REVIEW_CHARACTERS),
-    ):
-        try:
-            said[name] = read(value, most=most)
-        except ValueError as error:
-            problems[name] = str(error)
+    said |= read_each(_READERS, {"title": title, "text": text}, problems)
     if problems:
         raise BadReviewError(problems)
     return said

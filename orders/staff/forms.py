@@ -98,10 +98,9 @@ class _CopiesForm(_Reasoned):
     @property
     def copies_named(self) -> list[str]:
         """The same as the log has them."""
+        asked = self.copies
         return [
-            f"{copies} × {line.name}"
-            for line in self.row.order.lines
-            if (copies := self.copies.get(line.book_id))
+            f"{copies} × {line.name}" for line in self.row.order.lines if (copies := asked.get(line.book_id))
         ]
 
 
