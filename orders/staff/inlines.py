@@ -3,8 +3,10 @@
 from django.contrib import admin
 from django.db import models
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy
 
 from bookstore.actors import who
@@ -26,7 +28,7 @@ class _Row(EmbeddedModel):
 class _Act(_Row):
     """What somebody did at some time."""
 
-    at = models.DateTimeField(gettext_lazy("when"))
+    at = models.DateTimeField()
     by = models.CharField(max_length=320)
 
     class Meta(_Row.Meta):
@@ -127,10 +129,14 @@ class _ActInline(ShownInline):
         """Return the reason, in words where it is one of the shop's own."""
         return str(REASONS.get(act.reason, act.reason))
 
-    @admin.display(description=gettext_lazy("who"))
-    def person(self, act: _Act) -> str:
-        """Return who did it."""
-        return who(act.by)
+    @admin.display(description=gettext_lazy("when and who"))
+    def moment(self, act: _Act) -> SafeString:
+        """Return when it was done, and below it by whom: a telephone has no room for both side by side."""
+        return format_html(
+            '<span class="dispatch-when">{}</span><br><span class="quiet">{}</span>',
+            date_format(localtime(act.at), "DATETIME_FORMAT"),
+            who(act.by),
+        )
 
 
 class RefundInline(_ActInline):
@@ -138,7 +144,7 @@ class RefundInline(_ActInline):
 
     model = Refund
     attribute = "refunds"
-    fields = ("at", "amount_shown", "state", "why", "person")
+    fields = ("moment", "amount_shown", "state", "why")
 
     @admin.display(description=gettext_lazy("amount"))
     def amount_shown(self, refund: Refund) -> str:
@@ -151,7 +157,7 @@ class NoteInline(_ActInline):
 
     model = Note
     attribute = "notes"
-    fields = ("at", "text", "to_customer", "person")
+    fields = ("moment", "text", "to_customer")
 
 
 class StepInline(_ActInline):
@@ -159,4 +165,4 @@ class StepInline(_ActInline):
 
     model = Step
     attribute = "history"
-    fields = ("at", "status", "why", "person")
+    fields = ("moment", "status", "why")

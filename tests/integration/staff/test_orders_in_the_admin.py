@@ -171,6 +171,11 @@ def test_an_order_goes_from_placed_to_delivered_each_step_logged_with_it(clerk: 
     ]
     assert now(order).tracking_number == "AB123456789GB"
     assert logged(order) == [("clerk@example.com", told) for told in ("Packed.", "Shipped.", "Delivered.")]
+    told = re.findall(
+        r'field-moment">.*?<span class="dispatch-when">[^<]+</span><br><span class="quiet">([^<]+)<',
+        text(sent),
+    )
+    assert told == 2 * ["the payment provider"] + 2 * ["clerk@example.com"]  # under when, as on a telephone
     assert "Shipped." in text(clerk.get(of(order).replace("/change/", "/history/")))
     assert 'name="name"' not in text(clerk.get(of(order)))  # nobody sends it elsewhere any more
 
