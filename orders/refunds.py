@@ -81,15 +81,14 @@ def refund_order(
     one of them is said. ``refund_id`` is drawn with the form, 1 to 64 letters, digits, ``-`` and
     ``_``: the same again is the same refund, and ``SentBeforeError`` when it says something else. When
     all that was paid has gone back, an order that was sent is ``refunded``; one that was not is cancelled
-    instead, and one that was cancelled or sent back has the rest of its money given back whatever the
-    amount.
+    instead.
 
     A provider that does not answer leaves the refund pending (``order.pending_refunds``), to be settled
     by ``release_unpaid``. One that says no leaves the order as it was: ``PaymentRefusedError``, whose
     message is a sentence. ``beside`` goes with the first write, before the provider is asked, and
     ``as_read`` is as in ``fulfilment``. Raises ``BadStepError`` (``field`` says what of),
-    ``OrderChangedError``, ``TooLateError`` for an order that nobody paid, ``OrderNotFoundError``,
-    ``OrderBusyError``.
+    ``OrderChangedError``, ``TooLateError`` for an order that nobody paid, or whose money all goes back
+    anyway (it was cancelled, or sent back whole), ``OrderNotFoundError``, ``OrderBusyError``.
     """
     reason = check_reason(reason)
     _check_id(refund_id)
@@ -100,8 +99,6 @@ def refund_order(
             _check_same(order, refund, amount=amount, lines=lines, restock=restock, reason=reason)
             return _make_now(order, refund, at=at)
         check_seen(order, seen, by=by)
-        if order.state in OWING and order.queue_name:
-            return settle(order, at=at)
         if order.state not in BOUGHT:
             raise too_late(order)
         refund = _draft(

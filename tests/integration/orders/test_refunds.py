@@ -306,7 +306,7 @@ def test_money_that_the_provider_refuses_for_a_cancelled_order_stays_owed_and_st
     assert release_unpaid(at=NOW) == Released(left=1)
     assert len(the_order().notes) == 1
     before = facts(the_order())
-    with pytest.raises(PaymentRefusedError):
+    with pytest.raises(TooLateError, match="order that is cancelled"):
         refund_order(**asked(refusing, amount=Decimal("30.98")))
     assert facts(the_order()) == before
 
@@ -334,6 +334,14 @@ def test_money_that_only_waits_for_the_provider_does_not_go_another_way(placed, 
     settings.PAYMENT_ORIGIN = NOWHERE
     order = cancel_order(customer_id="c-1", order_id=placed.order_id, at=NOW)
     with pytest.raises(TooLateError, match="an order that is cancelled"):
+        settle_otherwise(customer_id="c-1", order_id=order.order_id, by=ANNA, at=NOW, reason="By transfer.")
+
+
+def test_while_a_refund_is_under_way_the_rest_does_not_go_another_way(refusing):
+    order = cancel_order(customer_id="c-1", order_id=refusing.order_id, at=NOW)
+    pending = refunds._refund(order, "r-1", Decimal("4.50"), by=ANNA, reason="Torn.", at=NOW)
+    order.update([Order.refunds.set([pending])])
+    with pytest.raises(TooLateError):
         settle_otherwise(customer_id="c-1", order_id=order.order_id, by=ANNA, at=NOW, reason="By transfer.")
 
 
@@ -381,6 +389,14 @@ def test_some_copies_come_back_and_then_the_rest(provider, emma, persuasion, del
     assert (order.status, order.given_back) == ("refunded", Decimal("30.98"))
     assert (stock(emma), stock(persuasion)) == (8, 7)
     assert at_provider(provider) == (Decimal("30.98"), 2)
+
+
+def test_more_copies_come_back_while_the_money_of_the_first_is_pending(delivered, settings):
+    settings.PAYMENT_ORIGIN = NOWHERE
+    for refund_id, copies in (("r-1", 1), ("r-2", 2)):
+        order = return_order(**asked(delivered, refund_id=refund_id, lines={"b-persuasion": copies}))
+    assert [line.kept for line in order.lines] == [2, 0]
+    assert [each.amount for each in order.pending_refunds] == [Decimal("5.00"), Decimal("10.00")]
 
 
 def test_all_comes_back_while_a_refund_of_some_is_pending(provider, emma, delivered, settings):
