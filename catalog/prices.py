@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from pynamodb.exceptions import TransactWriteError
 
 from bookstore.dynamodb.conflicts import through_conflicts
-from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, refused_updates
+from bookstore.dynamodb.errors import cancellation_codes, refused_updates
 from bookstore.dynamodb.tables import Beside, transaction
 from catalog import keys
 from catalog.drafts import check_price
@@ -141,10 +141,10 @@ def _write_prices(
     try:
         through_conflicts(write)
     except TransactWriteError as error:
-        codes = cancellation_codes(error)
-        if CONDITION_FAILED not in codes:
+        refusals = refused_updates(cancellation_codes(error), last=len(prices))
+        if not any(refusals):
             raise
-        return refused_updates(codes, last=len(prices))
+        return refusals
     return [False] * len(prices)
 
 

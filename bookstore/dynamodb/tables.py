@@ -76,7 +76,8 @@ def transaction() -> TransactWrite:
     return TransactWrite(connection=connection())
 
 
-# Adds to somebody else's transaction what has to happen together with it.
+# Adds to somebody else's transaction what has to happen together with it. What is called ``beside`` only
+# puts: whose transaction it is tells what was refused by its place among the deletes and the updates.
 type Beside = Callable[[TransactWrite], None]
 
 

@@ -269,3 +269,18 @@ def test_a_new_price_is_written_once_however_many_send_it_at_once():
     books = [Book.get(f"b-{number}") for number in range(60)]
     assert {(int(book.version), book.price) for book in books[:59]} == {(2, Decimal("5.50"))}
     assert books[59].price == Decimal("6.00")
+
+
+def test_no_price_is_called_written_when_only_what_goes_beside_it_was_refused():
+    factories.book(book_id="b-1", price="5.00")
+    there = StockEntry.query("b-1", limit=1).next()
+    prices = [NewPrice("b-1", 1, Decimal("5.00"), Decimal("5.50"))]
+    with pytest.raises(TransactWriteError):
+        reprice_books(
+            prices=prices,
+            at=NOW,
+            beside=lambda _price: (
+                lambda write: write.save(there, condition=StockEntry.book_id.does_not_exist())
+            ),
+        )
+    assert Book.get("b-1").price == Decimal("5.00")
