@@ -240,18 +240,25 @@ def lists(clerk: Clerk) -> Iterator[Row]:
         name = str(meta.verbose_name_plural)
         path = f"{settings.ADMIN_PATH}{meta.app_label}/{meta.model_name}/"
         yield clerk.measure(name, path)
-        page = clerk.get(path)
-        ways = {html.unescape(link) for link in re.findall(r'<a href="(\?[^"]+)"', page)}
-        ways = {way for way in ways if not re.match(r"\?(p|e)=", way)}
-        for way in sorted(_few_of_each(ways)):
+        ways = list(_few_of_each(_ways(clerk, path)))
+        orders_of = (_few_of_each(_ways(clerk, path, way, only="o=")) for way in ways)
+        for way in dict.fromkeys([*ways, *itertools.chain.from_iterable(orders_of)]):
             yield clerk.measure(f"{name}, {way}", f"{path}{way}")
         yield from _deep(clerk, name, path)
 
 
+def _ways(clerk: Clerk, path: str, way: str = "", *, only: str = "") -> set[str]:
+    """Return where a list leads on the same path: filters, queues and orders, but neither pages nor errors."""
+    page = clerk.get(path + way)
+    links = re.findall(rf'<a [^>]*?href="(?:{re.escape(path)})?(\?[^"]+)"', page)
+    found = {html.unescape(link) for link in links}
+    return {each for each in found if only in each and not re.search(r"[?&](p|e)=", each)}
+
+
 def _few_of_each(ways: set[str]) -> Iterator[str]:
-    """Three choices of each filter are as good as forty."""
+    """Six choices of each filter are as good as forty; there are six queues."""
     for _, alike in itertools.groupby(sorted(ways), key=lambda way: re.sub(r"=[^&]*", "", way)):
-        yield from itertools.islice(alike, 3)
+        yield from itertools.islice(alike, 6)
 
 
 def _deep(clerk: Clerk, name: str, path: str) -> Iterator[Row]:
