@@ -33,7 +33,7 @@ request_log = logging.getLogger("bookstore.requests")
 type GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 STORE_PATIENCE_SECONDS = (
-    2.8  # for all of DynamoDB's answers; the last may take two time-outs more, to connect and to be read
+    1.8  # for all of DynamoDB's answers; the last may take two time-outs more, to connect and to be read
 )
 RETRY_AFTER_SECONDS = 5
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

@@ -91,8 +91,10 @@ def complaints_about(page: Page, *rules: str, without: tuple[str, ...] = ()) -> 
         results = AxeResults(page.evaluate("options => axe.run(options)", options))
         if results.violations_count:
             found.append(f"{size['width']} pixels: {results.generate_report()}")
+        # Two frames later the scrollbar that the new width brought has its place in the layout.
         sideways = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(
+                document.documentElement.scrollWidth - document.documentElement.clientWidth))))"""
         )
         if sideways > 0:
             found.append(f"{size['width']} pixels: scrolls sideways by {sideways} pixels")
