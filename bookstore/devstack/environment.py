@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from bookstore.devstack.local_server import CONNECTIONS_THAT_WAIT
 from bookstore.devstack.stores import LOOPBACK, REGION, ROOT
 
 # Below the range from which Linux and macOS take the ports of outgoing connections, so that a
@@ -59,8 +60,8 @@ def folder() -> Path:
     return Path(os.environ.get("DEVSTACK_FOLDER") or ROOT / ".devstack").resolve()
 
 
-def chosen_port() -> int:
-    """Return the port that ``PORT`` asks for; raise ``BadPortError`` when it cannot be had."""
+def listen_where_asked() -> socket.socket:
+    """Listen on the port that ``PORT`` asks for; raise ``BadPortError`` when it cannot be had."""
     asked = os.environ.get("PORT", "").strip() or str(DEFAULT_PORT)
     if not (asked.isascii() and asked.isdigit() and 1024 <= int(asked) <= 65535):  # noqa: PLR2004 - TCP's own numbers
         raise BadPortError(
@@ -68,13 +69,30 @@ def chosen_port() -> int:
         )
     port = int(asked)
     # A browser tries localhost as ::1 first: a stranger there would be taken for the shop.
-    if not _is_free(port) or _answers(LOOPBACK, port) or _answers("::1", port):
+    listener = None if _answers(LOOPBACK, port) or _answers("::1", port) else _listener(port)
+    if listener is None:
         other = port + 1 if port < 65535 else DEFAULT_PORT  # noqa: PLR2004 - the last port there is
         raise BadPortError(
             f"Port {port} is taken by another program: stop that one, or open the shop on another port"
             f" with `make run PORT={other}`."
         )
-    return port
+    return listener
+
+
+def listen_on_one_of(candidates: Iterator[int]) -> socket.socket:
+    """Listen on the first of these ports that can be had."""
+    return next(listener for port in candidates if (listener := _listener(port)))
+
+
+def _listener(port: int) -> socket.socket | None:
+    """Listen on a port, so that nobody else can; return ``None`` when somebody has it.
+
+    Who comes before the program that is to answer has started waits until it has.
+    """
+    try:
+        return socket.create_server((LOOPBACK, port), backlog=CONNECTIONS_THAT_WAIT)
+    except OSError:
+        return None
 
 
 def remembered(env_file: Path) -> dict[str, str]:

@@ -3,15 +3,18 @@
 import argparse
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from types import FrameType
 from typing import Any
 
 LOOPBACK = "127.0.0.1"
+CONNECTIONS_THAT_WAIT = 128  # socketserver's 5 turns a small rush away
+LISTENER = "DEVSTACK_LISTENER"  # the variable that names the descriptor of an inherited socket
 
 
 class NotLocalError(RuntimeError):
@@ -45,11 +48,30 @@ class Desk(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-class LocalServer(ThreadingHTTPServer):
+class _Bound(socket.socket):
+    """A socket that has its address already."""
+
+    def bind(self, address: Any) -> None:
+        """Leave it where it is."""
+
+
+class HeirServer(HTTPServer):
+    """Listens on the socket that the supervisor took for it, where there is one, else on its own."""
+
+    request_queue_size = CONNECTIONS_THAT_WAIT
+
+    def server_bind(self) -> None:
+        """Take the inherited socket over, or bind an own one."""
+        if inherited := os.environ.get(LISTENER):
+            self.socket.close()
+            self.socket = _Bound(fileno=int(inherited))
+        super().server_bind()
+
+
+class LocalServer(HeirServer, ThreadingHTTPServer):
     """Serves on 127.0.0.1, and says in one line what went wrong."""
 
     daemon_threads = True
-    request_queue_size = 128
     name = "local server"  # begins every line it prints
 
     def __init__(self, desk: type[Desk], *, port: int, host: str = LOOPBACK) -> None:

@@ -105,11 +105,15 @@ def free_port() -> int:
 
 
 def launch(
-    command: Sequence[str], *, log: Path | None, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    log: Path | None,
+    environment: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own, so that a Ctrl-C reaches it only through us.
 
-    ``environment`` is added to this process's own.
+    ``environment`` is added to this process's own, ``pass_fds`` are the open files that it inherits.
     """
     executable = shutil.which(command[0])
     if executable is None:
@@ -124,6 +128,7 @@ def launch(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            pass_fds=pass_fds,
             start_new_session=True,
         )
     finally:

@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,11 +25,13 @@ from typing import IO
 
 from bookstore.devstack import environment, stores
 from bookstore.devstack.journal import COUNTED, Journal, loss
+from bookstore.devstack.local_server import LISTENER
 from bookstore.devstack.sources import Sources
 from bookstore.devstack.stores import LOOPBACK, ROOT, Store, StoreFailedError
 from bookstore.devstack.terminal import Log, Terminal, is_terminal, loudly, say, step
 
 STORES = ("aws", "search", "redis")
+LISTENERS = ("payment", "pages")  # programs with a port of their own, beside the web server
 RUN_THE_SHOP = ("web", "streams", "unpaid")  # the programs that start anew after an edit
 PAYMENTS = "payments.json"  # the payment provider's state
 LOOK_SECONDS = 0.2  # between looks at the programs and their logs
@@ -57,6 +60,7 @@ class Program:
     command: Sequence[str]
     log: Log
     process: subprocess.Popen[bytes]
+    listener: socket.socket | None = None  # where it answers
     edited_at: float | None = None  # on the monotonic clock: when it was started anew after an edit
     is_broken: bool = False  # it could not start with the code as it is
 
@@ -73,6 +77,8 @@ class Shop:
     _told: bool = False
     _stores: list[Store] = field(default_factory=list)
     _programs: list[Program] = field(default_factory=list)
+    # Taken at the very start and kept, also while a program starts anew.
+    _listeners: dict[str, socket.socket] = field(default_factory=dict)
     _environment: Mapping[str, str] = field(default_factory=dict)  # of the programs
     _sources: Sources = field(default_factory=Sources)  # as they were when the programs last started
     _watchman: "_Watchman | None" = None
@@ -94,13 +100,13 @@ class Shop:
         Returns the exit code: 0 when it was asked to end, 1 when something went wrong.
         """
         lock = _lock(self.folder)
-        port = environment.chosen_port()
+        self._listeners["web"] = environment.listen_where_asked()
         self._listen()
         journal = Journal(self.folder / "unsaved.json")
         self._watchman = _Watchman(lock)
         code = 0
         try:
-            self._run(port, journal)
+            self._run(journal)
         except _Told:
             pass
         except (ShopError, StoreFailedError) as error:
@@ -116,8 +122,9 @@ class Shop:
 
     # Opening
 
-    def _run(self, port: int, journal: Journal) -> None:
+    def _run(self, journal: Journal) -> None:
         """Start everything, and watch it until somebody asks for the end."""
+        port = _port(self._listeners["web"])
         origin = f"http://localhost:{port}"
         known = environment.remembered(self.env_file)
         crash = journal.left_behind()
@@ -163,7 +170,7 @@ class Shop:
 
         note()
         with step("Starting the web server, the stream pump, payment and sign-up pages"):
-            self._start_programs(port, addresses, positions, logs)
+            self._start_programs(positions, logs)
         self._welcome(origin)
         self._keep_open(note)
 
@@ -179,7 +186,10 @@ class Shop:
 
     def _start_stores(self, ports: Mapping[str, Iterator[int]], logs: Path) -> dict[str, int]:
         """Start the stores; return the port of each, and of each program to come. They may not answer yet."""
-        addresses = {name: next(candidates) for name, candidates in ports.items()}
+        for name in LISTENERS:
+            self._listeners[name] = environment.listen_on_one_of(ports[name])
+        addresses = {name: _port(self._listeners[name]) for name in LISTENERS}
+        addresses |= {name: next(ports[name]) for name in STORES}
         self._stores = [self._start_store(name, addresses[name], logs) for name in STORES]
         return addresses
 
@@ -214,10 +224,21 @@ class Shop:
                 self._stores[index].wait()
 
     def _launch(
-        self, command: Sequence[str], *, log: Path | None, environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        log: Path | None,
+        environment: Mapping[str, str] | None = None,
+        listener: socket.socket | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start a program that the watchman ends if we cannot."""
-        process = stores.launch(command, log=log, environment=environment)
+        """Start a program that the watchman ends if we cannot; it answers at ``listener``."""
+        inherited = {LISTENER: str(listener.fileno())} if listener else {}
+        process = stores.launch(
+            command,
+            log=log,
+            environment={**(environment or {}), **inherited},
+            pass_fds=[listener.fileno()] if listener else [],
+        )
         if self._watchman:
             self._watchman.watch(process.pid)
         return process
@@ -256,36 +277,41 @@ class Shop:
                 " `make run` again, or `make reset` first to start afresh."
             )
 
-    def _start_programs(
-        self,
-        port: int,
-        addresses: Mapping[str, int],
-        positions: Path,
-        logs: Path,
-    ) -> None:
+    def _start_programs(self, positions: Path, logs: Path) -> None:
         self._sources = Sources()
+        web, payment, pages = (self._listeners[name] for name in ("web", *LISTENERS))
         manage = [sys.executable, str(ROOT / "manage.py")]
-        payments = ["--port", str(addresses["payment"]), "--state", str(self.folder / PAYMENTS)]
-        self._start_program("web", [*manage, "serve", str(port)], logs)
-        self._start_program("streams", [*manage, "pump_streams", "--positions", str(positions)], logs)
         modules = [sys.executable, "-m"]
-        pages = ["--port", str(addresses["pages"])]
-        self._start_program("payment", [*modules, "bookstore.devstack.payment_provider", *payments], logs)
-        self._start_program("sign-up", [*modules, "bookstore.devstack.cognito_pages", *pages], logs)
-        self._wait_until_ready(port, addresses)
+        state = ["--state", str(self.folder / PAYMENTS)]
+        self._start_program("web", [*manage, "serve", str(_port(web))], logs, web)
+        self._start_program("streams", [*manage, "pump_streams", "--positions", str(positions)], logs)
+        self._start_program(
+            "payment",
+            [*modules, "bookstore.devstack.payment_provider", "--port", str(_port(payment)), *state],
+            logs,
+            payment,
+        )
+        self._start_program(
+            "sign-up",
+            [*modules, "bookstore.devstack.cognito_pages", "--port", str(_port(pages))],
+            logs,
+            pages,
+        )
+        self._wait_until_ready()
         # Nothing can be abandoned yet: this one need not compete with those that are waited for.
         self._start_program("unpaid", [*manage, "release_unpaid_orders", "--every", "60"], logs)
 
-    def _start_program(self, name: str, command: Sequence[str], logs: Path) -> None:
+    def _start_program(
+        self, name: str, command: Sequence[str], logs: Path, listener: socket.socket | None = None
+    ) -> None:
         log = Log(name, logs / f"{name}.log")
-        process = self._launch(command, log=log.file, environment=self._environment)
-        self._programs.append(Program(name, command, log, process))
+        process = self._launch(command, log=log.file, environment=self._environment, listener=listener)
+        self._programs.append(Program(name, command, log, process, listener))
 
-    def _wait_until_ready(self, port: int, addresses: Mapping[str, int]) -> None:
+    def _wait_until_ready(self) -> None:
         wanted = [
-            lambda: _answers(f"http://{LOOPBACK}:{port}/readyz"),
-            lambda: _answers(f"http://{LOOPBACK}:{addresses['payment']}/"),
-            lambda: _answers(f"http://{LOOPBACK}:{addresses['pages']}/"),
+            f"http://{LOOPBACK}:{_port(self._listeners[name])}{path}"
+            for name, path in (("web", "/readyz"), ("payment", "/"), ("pages", "/"))
         ]
         deadline = time.monotonic() + READY_SECONDS
         while wanted:
@@ -296,7 +322,7 @@ class Shop:
                 raise ShopError(
                     f"The web server does not answer; its log is {self.folder / 'logs' / 'web.log'}."
                 )
-            if wanted[0]():
+            if _answers(wanted[0]):
                 wanted.pop(0)
             else:
                 time.sleep(LOOK_SECONDS / 2)
@@ -354,7 +380,10 @@ class Shop:
             stores.stop(program.process, seconds=PROGRAM_STOP_SECONDS)
             self._release(program.process)
             program.process = self._launch(
-                program.command, log=program.log.file, environment=self._environment
+                program.command,
+                log=program.log.file,
+                environment=self._environment,
+                listener=program.listener,
             )
             program.edited_at = time.monotonic()
             program.is_broken = False
@@ -422,6 +451,8 @@ class Shop:
         for program in self._programs:
             stores.stop(program.process, seconds=PROGRAM_STOP_SECONDS)
             self._release(program.process)
+        for listener in self._listeners.values():
+            listener.close()
         saved = not self._stores
         for store in self._stores:
             is_aws = store is self._stores[0]
@@ -532,6 +563,11 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _port(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
 
 
 def _answers(url: str) -> bool:

@@ -56,6 +56,7 @@ class LocalShop:
     said: str = ""
     seconds: float = 0.0  # from the command until it was open
     process: subprocess.Popen[bytes] | None = None
+    _begun: float = 0.0  # on the monotonic clock
     _output: int = -1
     _listener: threading.Thread | None = None
     _deaf: threading.Event = field(default_factory=threading.Event)
@@ -83,6 +84,7 @@ class LocalShop:
         else:
             self._output, its = os.pipe()
         self.said = ""
+        self._begun = time.monotonic()
         self.process = subprocess.Popen(
             command,
             cwd=self.clone,
@@ -98,11 +100,13 @@ class LocalShop:
 
     def open(self, *command: str, **how: Any) -> None:
         """Start it, wait until it says that it is open, and tell how long that took."""
-        started = time.monotonic()
         self.begin(*command, **how)
+        self.wait_until_open()
+
+    def wait_until_open(self) -> None:
         wait_until(lambda: "to stop" in self.said or not self.is_running, seconds=OPENING_SECONDS)
         assert self.is_running, self.said
-        self.seconds = time.monotonic() - started
+        self.seconds = time.monotonic() - self._begun
 
     @property
     def is_running(self) -> bool:
@@ -223,8 +227,9 @@ class Cookies(http.cookiejar.CookieJar):
 class Visitor:
     """A browser without a window."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience_seconds: float = 10.0) -> None:
         self.cookies = Cookies()
+        self._patience_seconds = patience_seconds
         self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
 
     def get(self, address: str) -> str:
@@ -240,7 +245,7 @@ class Visitor:
 
     def _open(self, request: urllib.request.Request) -> tuple[str, str]:
         try:
-            with self._browser.open(request, timeout=10) as answer:
+            with self._browser.open(request, timeout=self._patience_seconds) as answer:
                 return answer.url, answer.read().decode()
         except urllib.error.HTTPError as answer:
             with answer:

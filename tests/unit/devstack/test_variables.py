@@ -92,4 +92,4 @@ def test_a_person_may_choose_debug_and_nothing_that_belongs_to_the_shop(tmp_path
 def test_a_port_that_cannot_be_is_refused_with_a_sentence(monkeypatch, asked):
     monkeypatch.setenv("PORT", asked)
     with pytest.raises(environment.BadPortError, match="PORT is a number from 1024 to 65535"):
-        environment.chosen_port()
+        environment.listen_where_asked()

@@ -11,11 +11,12 @@ from django.core.servers.basehttp import WSGIServer
 
 from bookstore.commands import LocalCommand
 from bookstore.devstack.compression import compressed
+from bookstore.devstack.local_server import HeirServer
 from bookstore.devstack.stores import LOOPBACK
 
 
-class _Server(WSGIServer):
-    request_queue_size = 128  # connections that wait; socketserver's 5 turns a small rush away
+class _Server(HeirServer, WSGIServer):
+    """Django's own, on the socket that the supervisor took for it."""
 
 
 type App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
