@@ -41,6 +41,12 @@ WITHOUT_STORE = {
 }
 
 
+@pytest.fixture(autouse=True)
+def cold_caches(shop):
+    """Keep nothing in the process that a page could be made of without the store."""
+    selectors.forget_categories()
+
+
 def fresh(browser):
     """Return a copy of a browser that reports a 500 instead of raising it, for use in a thread."""
     copy = Client(raise_request_exception=False, headers={"sec-fetch-site": "same-origin"})
@@ -49,8 +55,7 @@ def fresh(browser):
 
 
 def asked(browser, address, method="get", **rest):
-    """Ask with the caches of the process cold; return the answer and how many seconds it took."""
-    selectors.forget_categories()
+    """Return the answer and how many seconds it took."""
     started = time.perf_counter()
     response = getattr(fresh(browser), method)(address.path, **rest)
     return address, response, time.perf_counter() - started
@@ -98,8 +103,6 @@ def test_every_page_a_stranger_opens_says_so_in_time(shop, stranger, wire, fault
 
 
 def test_readers_who_wait_for_one_answer_of_a_hanging_store_do_not_queue(shop, stranger, wire):
-    selectors.forget_categories()
-
     def opened(_number):
         started = time.perf_counter()
         status = fresh(stranger).get("/categories/").status_code
