@@ -16,7 +16,7 @@ from pathlib import Path
 import boto3
 import pytest
 from dotenv import dotenv_values
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from bookstore.devstack import stores
 from bookstore.devstack.environment import aws_variables
@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STAGE = "staging"
 EMAIL, PASSWORD = "reader@example.com", "Bookstore-1!"
 DEPLOY_SECONDS = 8 * 60
+ANSWER_MS = 45_000.0  # for a page, while the local AWS may have to start a function first
+expect.set_options(timeout=ANSWER_MS)
 
 # What these tests were started with, but for the shop's settings, which pytest has put there for other tests: the
 # local AWS hands its own environment on to the functions that it runs.
@@ -236,6 +238,6 @@ def browser() -> Iterator[Browser]:
 def customer(browser: Browser) -> Iterator[BrowserContext]:
     """One browser for the whole life of the shop: its cookies outlive deployments."""
     context = browser.new_context(reduced_motion="reduce")
-    context.set_default_timeout(45_000)
+    context.set_default_timeout(ANSWER_MS)
     yield context
     context.close()

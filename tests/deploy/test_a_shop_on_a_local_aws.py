@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.deploy.conftest import EMAIL, PASSWORD, STAGE, Rehearsal
+from tests.deploy.conftest import ANSWER_MS, EMAIL, PASSWORD, STAGE, Rehearsal
 
 OWNER = "owner@example.com"
 BOOKS = "id,name,author,category,price,rating,stock\n1001,A Rehearsal,Ada Test,plays,7.99,4,5\n"
@@ -168,7 +168,7 @@ def test_staff_send_a_cover_to_the_bucket_and_the_tasks_function_makes_it(
     picture = tmp_path / "cover.png"
     Image.new("RGB", (900, 1350), "teal").save(picture)
     context = browser.new_context(reduced_motion="reduce")
-    context.set_default_timeout(45_000)
+    context.set_default_timeout(ANSWER_MS)
     page = context.new_page()
     page.goto(f"{rehearsal.origin}/admin/catalog/book/1001/cover/")
     page.locator("input[name=username]").fill(OWNER)
