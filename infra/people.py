@@ -34,4 +34,4 @@ def first_owner(place: Place, email: str) -> None:
         say(f"{email} has an account already.")
     for group in GROUPS:
         cognito.admin_add_user_to_group(UserPoolId=pool, Username=email, GroupName=group)
-    say(f"{email} owns the shop, and can let others into its admin.")
+    say(f"{email} owns the shop. docs/operations.md says how others are let into its admin.")
