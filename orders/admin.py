@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin import helpers
 from django.contrib.admin.utils import quote
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
@@ -26,6 +27,7 @@ from bookstore.accounts.forms import AddressForm
 from bookstore.accounts.selectors import PostalAddress
 from bookstore.actors import who
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, SearchAwayError
+from bookstore.dynamodb.admin.forms import SEEN
 from bookstore.dynamodb.admin.options import Hits
 from bookstore.dynamodb.admin.paths import Path
 from bookstore.dynamodb.admin.sources import KEY_SEPARATOR, FacadeModel, Source
@@ -495,10 +497,16 @@ class OrderAdmin(ToolsAdmin):
         self, request: HttpRequest, rows: Any, step: Any, to: Status, *, told: str, done: Any
     ) -> None:
         """Take a step with each order of a selection; whoever comes second is told who was first."""
+        try:
+            printed = _printed_versions(request)
+        except ValueError:
+            messages.error(request, _("This form is broken. Please open it again."))
+            return
 
         def move(row: Order) -> None:
+            seen = printed.get(row.pk, 0) if printed else None
             with in_the_admins_words():
-                order = step(**of(request, row), beside=self.beside(request, row, told))
+                order = step(**of(request, row), seen=seen, beside=self.beside(request, row, told))
             taken = next((each for each in reversed(order.history) if each.status == to), None)
             if taken is not None and taken.by != str(request.user):
                 at = date_format(localtime(taken.at), "j F Y, H:i")
@@ -553,14 +561,27 @@ class OrderAdmin(ToolsAdmin):
         if not orders:
             messages.warning(request, _("For these orders there is nothing to print."))
             return None
+        to_pack = [row for row in rows if row.state is Status.PLACED]
         context |= {
             "orders": orders,
-            "to_pack": [row.pk for row in rows if row.state is Status.PLACED],
+            "to_pack": to_pack,
+            "seen": ",".join(str(row.version) for row in to_pack),
             "left_out": len(rows) - len(orders),
             "back": request.get_full_path(),
             "printed_at": timezone.now(),
         }
         return TemplateResponse(request, f"admin/orders/order/{name}.html", context)
+
+
+def _printed_versions(request: HttpRequest) -> dict[str, int]:
+    """Return the versions of the orders on the paper that an action was sent from, by key; empty for a list's own.
+
+    Raises ``ValueError`` unless there is one for each order.
+    """
+    if SEEN not in request.POST:
+        return {}
+    keys = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)
+    return dict(zip(keys, map(int, request.POST[SEEN].split(",")), strict=True))
 
 
 def _to_print(rows: Any, states: Collection[Status]) -> list[OrderItem]:

@@ -393,6 +393,36 @@ def test_many_orders_are_packed_and_delivered_at_once_and_those_that_cannot_are_
     assert "1 order is delivered." in said(text(choose(clerk, "deliver", first)))
 
 
+def send(clerk: Client, paper: str, **changes: str) -> Any:
+    """Press the button of a paper."""
+    (address,) = re.findall(r'<form method="post" action="([^"]+)"', paper)
+    form = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', paper)
+    sent = {name: [value for each, value in form if each == name] for name, _value in form}
+    return clerk.post(address, sent | changes, follow=True)
+
+
+def test_a_paper_packs_what_stands_on_it_and_names_each_order_that_others_changed_since(
+    clerk: Client, other: Client
+) -> None:
+    moved, fewer, gone, noted, same = orders = [put() for _ in range(5)]
+    paper = text(choose(clerk, "packing_slips", *orders))
+    for broken in ("", "3", "3,3,3,3,x", "3,3,3,3,3,3"):
+        assert "This form is broken" in said(text(send(clerk, paper, _seen=broken)))
+    assert {now(order).state for order in orders} == {Status.PLACED}
+    other.post(of(moved), address_form(text(other.get(of(moved)))) | {"city": "Leeds"})
+    use(other, fewer, "refund", copies_0="1", reason="Torn.")
+    use(other, gone, "cancel", reason="They rang.")
+    use(clerk, noted, "note", text="Fragile.", to_customer="no")  # which is no news to who wrote it
+    told = said(text(send(clerk, paper)))
+    assert "2 orders are packed." in told
+    for order, done in ((moved, "given another address"), (fewer, "refunded in part"), (gone, "cancelled")):
+        assert f"Order {order.number}: This order was {done} by other@example.com on" in told
+    assert [now(order).status for order in orders] == ["placed", "placed", "cancelled", "packed", "packed"]
+    assert "2 orders are packed." in said(text(send(clerk, paper)))  # clicked twice
+    assert logged(same) == [("clerk@example.com", "Packed.")]
+    assert "1 order is packed." in said(text(send(clerk, text(choose(clerk, "packing_slips", moved)))))
+
+
 def test_the_picking_list_walks_the_shelves_and_each_parcel_has_a_page(clerk: Client, wire: Any) -> None:
     factories.book("Emma", book_id="b-e", location="C3")
     factories.book("Persuasion", book_id="b-p", location="A1")
@@ -416,9 +446,6 @@ def test_the_picking_list_walks_the_shelves_and_each_parcel_has_a_page(clerk: Cl
     assert "1 order is not on these pages" in text(choose(clerk, "packing_slips", packed, cancelled))
     assert "nothing to print" in said(text(choose(clerk, "picking_list", packed)))
     for paper in (page, slips):  # what is on it is packed by one button
-        (address,) = re.findall(r'<form method="post" action="([^"]+)"', paper)
-        form = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', paper)
-        sent = {name: [value for each, value in form if each == name] for name, _value in form}
-        assert "2 orders are packed." in said(text(clerk.post(address, sent, follow=True)))
+        assert "2 orders are packed." in said(text(send(clerk, paper)))
     assert [now(order).state for order in (*orders, cancelled)] == ["packed", "packed", "cancelled"]
     assert "<form" not in text(choose(clerk, "packing_slips", *orders))
