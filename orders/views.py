@@ -327,6 +327,8 @@ def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
         said = _("Your order is cancelled, and %(total)s goes back to you.") % {
             "total": money(cancelled.given_back, cancelled.currency)
         }
+    elif cancelled.refusal:
+        said = _("Your order is cancelled. We shall write to you about the money.")
     elif cancelled.queue_name:
         said = _("Your order is cancelled. If it was paid, the money goes back to you soon.")
     else:

@@ -167,6 +167,17 @@ def test_cancelling_from_the_page(customer, placed, emma, provider):
     assert stock(emma) == 9
 
 
+def test_a_customer_who_cancels_is_promised_no_money_that_the_provider_has_just_refused(
+    customer, emma, provider
+):
+    order = reserve(total="15.98")
+    pay_at(provider, order, takes_nothing_back=True)
+    place(order)
+    for _twice in range(2):
+        said = sentences(customer.post(f"/orders/{order.order_id}/cancel/", follow=True))
+        assert "Your order is cancelled. We shall write to you about the money." in said
+
+
 def test_what_is_packed_is_not_cancelled_from_the_page(customer, placed, emma, provider):
     send_on(placed, Status.PACKED)
     assert (
