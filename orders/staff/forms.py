@@ -127,6 +127,13 @@ class RefundForm(_CopiesForm):
             "rest": money(order.refundable, order.currency)
         }
 
+    def clean(self) -> dict[str, Any]:
+        """Refuse two sums at once: whoever typed one of them meant it."""
+        cleaned = super().clean()
+        if cleaned.get("everything") and cleaned.get("amount") is not None:
+            self.add_error("amount", _("Say an amount, or all that is left, not both."))
+        return cleaned
+
     @property
     def sum_asked(self) -> Decimal | None:
         """The amount asked for; None for what the copies cost."""

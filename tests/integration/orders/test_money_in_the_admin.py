@@ -128,6 +128,9 @@ def test_more_than_was_paid_does_not_go_back_and_all_of_it_can(clerk: Client, pa
     page = text(use(clerk, sent(clerk, paid), "refund", amount="24.00", reason="Late."))
     assert "At most £23.97 of this order can still be refunded." in page
     everything = {"everything": "on", "restock": "on", "reason": "Came back."}
+    page = text(use(clerk, paid, "refund", **everything, copies_0="2", amount="5.00"))
+    assert "Say an amount, or all that is left, not both." in page
+    assert now(paid).refunds == []
     assert "Say which copies go back into stock." in text(use(clerk, paid, "refund", **everything))
     page = text(use(clerk, paid, "refund", **everything, copies_0="2"))
     assert "£23.97 went back to the customer" in said(page)
