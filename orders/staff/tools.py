@@ -18,6 +18,7 @@ from bookstore.dynamodb.admin import errors
 from bookstore.dynamodb.admin.tools import Tool, ToolForm
 from bookstore.typesetting import money
 from orders import fulfilment, refunds, services
+from orders.carriers import CARRIERS
 from orders.errors import OrderChangedError, OrderError, SentBeforeError
 from orders.models import Order
 from orders.payments.base import PaymentError, PaymentRefusedError
@@ -56,7 +57,7 @@ def _pack(admin: Any, request: HttpRequest, row: Any, form: ToolForm) -> str:
 
 def _ship(admin: Any, request: HttpRequest, row: Any, form: ShipForm) -> str:
     carrier, number = form.cleaned_data["carrier"], form.cleaned_data["tracking_number"]
-    asked = _asked(admin, request, row, _("Shipped."), [(_("Carrier"), "", carrier)])
+    asked = _asked(admin, request, row, _("Shipped."), [(_("Carrier"), "", str(CARRIERS[carrier].name))])
     with in_the_admins_words():
         order = fulfilment.ship_order(**asked, seen=form.seen, carrier=carrier, tracking_number=number)
     if not order.email:
@@ -90,7 +91,8 @@ def _cancel(admin: Any, request: HttpRequest, row: Any, form: CancelForm) -> str
 
 def _refund(admin: Any, request: HttpRequest, row: Any, form: RefundForm) -> str:
     amount = form.sum_asked
-    changes = [(_("Amount"), "", amount), (_("Copies"), "", form.copies_named)]
+    shown = "" if amount is None else money(amount, row.currency)
+    changes = [(_("Amount"), "", shown), (_("Copies"), "", form.copies_named)]
     told = _("A refund was asked for.")  # the provider has not said yes to it then
     with in_the_admins_words():
         try:

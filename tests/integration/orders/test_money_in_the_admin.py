@@ -134,6 +134,7 @@ def test_more_than_was_paid_does_not_go_back_and_all_of_it_can(clerk: Client, pa
     assert "Say which copies go back into stock." in text(use(clerk, paid, "refund", **everything))
     page = text(use(clerk, paid, "refund", **everything, copies_0="2"))
     assert "£23.97 went back to the customer" in said(page)
+    assert "Amount set to “£23.97”. Copies set to" in text(clerk.get(of(paid).replace("change", "history")))
     assert (now(paid).state, stock(emma)) == (Status.REFUNDED, 9)
     assert "Refund" not in page.partition("object-tools")[2].partition("</ul>")[0]
 

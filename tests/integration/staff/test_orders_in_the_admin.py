@@ -176,7 +176,8 @@ def test_an_order_goes_from_placed_to_delivered_each_step_logged_with_it(clerk: 
         text(sent),
     )
     assert told == 2 * ["the payment provider"] + 2 * ["clerk@example.com"]  # under when, as on a telephone
-    assert "Shipped." in text(clerk.get(of(order).replace("/change/", "/history/")))
+    history = text(clerk.get(of(order).replace("/change/", "/history/")))
+    assert "Shipped. Carrier set to “Royal Mail”." in history
     assert 'name="name"' not in text(clerk.get(of(order)))  # nobody sends it elsewhere any more
 
 
@@ -443,7 +444,8 @@ def test_the_picking_list_walks_the_shelves_and_each_parcel_has_a_page(clerk: Cl
     assert "YO1 7HH" in slips
     assert "style=" not in slips
     assert "7.99" not in slips  # it may be a present
-    assert "1 order is not on these pages" in text(choose(clerk, "packing_slips", packed, cancelled))
+    left = text(choose(clerk, "packing_slips", packed, cancelled))
+    assert "1 order is not on these pages: it is unpaid, cancelled or given back." in left
     assert "nothing to print" in said(text(choose(clerk, "picking_list", packed)))
     for paper in (page, slips):  # what is on it is packed by one button
         assert "2 orders are packed." in said(text(send(clerk, paper)))
