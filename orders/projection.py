@@ -69,7 +69,7 @@ def mails_due(order: dict[str, Any] | None) -> list[str]:
 
     An order that was cancelled before it was paid gets none: its customer heard on the page. One
     whose money came too late does. The money of a cancelled order is told with the cancellation, unless
-    the provider had refused it: then the cancellation says that another mail follows.
+    the provider has refused it: then the cancellation says that another mail follows.
     """
     if not order or not order.get("email"):
         return []
@@ -81,20 +81,16 @@ def mails_due(order: dict[str, Any] | None) -> list[str]:
     if status == Status.SHIPPED:
         due.append(mail.SHIPPED)
     cancelled = Status.CANCELLED in was
-    if cancelled and (status == Status.REFUNDED or Status.PLACED in was):
-        due.append(mail.CANCELLED)
     notes = order.get("notes") or ()
-    noted = {note["noteId"] for note in notes}
+    refused = refusal_id(order["orderId"]) in {note["noteId"] for note in notes}
+    if cancelled and (status == Status.REFUNDED or Status.PLACED in was or refused):
+        due.append(mail.CANCELLED)
     due += [
         mail.named(mail.REFUNDED, refund["refundId"])
         for refund in order.get("refunds") or ()
         if refund["state"] == REFUND_DONE
         and refund["amount"]
-        and not (
-            cancelled
-            and refund["refundId"] == order["orderId"]
-            and refusal_id(refund["refundId"]) not in noted
-        )
+        and not (cancelled and refund["refundId"] == order["orderId"] and not refused)
     ]
     due += [mail.named(mail.NOTE, note["noteId"]) for note in notes if note.get("toCustomer")]
     return [kind for kind in due if kind not in (order.get("mailed") or ())]

@@ -259,14 +259,14 @@ def settle(order: Order, *, at: datetime) -> Order:
         return order
     payment = payments.provider().close(order.order_id)
     if payment.state in (PaymentState.PAID, PaymentState.REFUNDED):
-        return give_back(order, payment, at=at)
+        return _give_back(order, payment, at=at)
     with suppress(OvertakenError):
         take_step(Step(order, order.state, by=BY_PAYMENT, reason=NOTHING_PAID, at=at))
     return order
 
 
 @in_turn
-def give_back(order: Order, payment: Payment, *, at: datetime) -> Order:
+def _give_back(order: Order, payment: Payment, *, at: datetime) -> Order:
     """Refund what is left of a payment, once, and say so in the order, for whom and why it was cancelled or returned.
 
     The order's id is the key by which the provider knows a second request for the same refund.

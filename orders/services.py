@@ -32,7 +32,7 @@ from orders.errors import OrderBusyError, TooLateError
 from orders.models import Address, Order, Refund
 from orders.payments.base import Payment, PaymentRefusedError, PaymentState, PaymentUnavailableError
 from orders.queues import FORMER, MOST_SHARDS, OWED, QUEUES, keys_beyond, queue_key
-from orders.refunds import give_back, note_refusal, settle, settle_now
+from orders.refunds import note_refusal, settle, settle_now
 from orders.selectors import (
     all_orders_of,
     find_order,
@@ -76,7 +76,8 @@ def confirm(*, customer_id: str, order_id: str, payment: Payment, at: datetime) 
 
     Each line of the cart that still is as it was ordered leaves the cart; one changed since
     stays. The second time, and after webhook and return have raced, the order is returned as
-    it is. Money for an order that is cancelled by now, or money of another amount, is given back.
+    it is. Money for an order that is cancelled by now, or money of another amount, is owed, and given
+    back as ``settle_now`` does.
 
     Raises ``OrderNotFoundError``, and ``ValueError`` for a payment that was not made.
     """
@@ -108,7 +109,10 @@ def receive_payment(*, payment: Payment, at: datetime) -> None:
         _follow(order, payment, at=at)
     elif payment.state is PaymentState.PAID:
         log.error("money came for an order that does not exist", extra={"order_id": payment.order_id})
-        payments.provider().refund(payment.order_id, payment.amount, key=payment.order_id)
+        try:
+            payments.provider().refund(payment.order_id, payment.amount, key=payment.order_id)
+        except PaymentRefusedError:  # telling us again would not help
+            log.exception("that money does not go back", extra={"order_id": payment.order_id})
 
 
 def _follow(order: Order, payment: Payment, *, at: datetime) -> Order:
@@ -123,13 +127,15 @@ def _follow(order: Order, payment: Payment, *, at: datetime) -> Order:
 def _take_money(order: Order, payment: Payment, *, at: datetime) -> Order:
     if order.state is Status.CANCELLED:
         log.warning("money came for a cancelled order", extra={"order_id": order.order_id})
-        return give_back(order, payment, at=at)
+        if not order.queue_name:  # it was settled: whoever dies from here on leaves word of the money
+            take_step(Rewrite(order, queue_name=queue_key(OWED, order.order_id)))
+        return settle_now(order, at=at)
     if order.state is not Status.AWAITING_PAYMENT:
         return order  # taken before
     if (payment.amount, payment.currency) != (order.total, order.currency):
         log.error("a payment is not the amount of its order", extra={"order_id": order.order_id})
         _cancel(order, by=BY_PAYMENT, reason=WRONG_AMOUNT, owing=True, at=at)
-        return give_back(order, payment, at=at)
+        return settle_now(order, at=at)
     _place(order, payment, at=at)
     log.info("an order was placed", extra={"order_id": order.order_id})
     return order

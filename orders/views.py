@@ -206,7 +206,7 @@ def checkout_return(request: HttpRequest) -> HttpResponse:
     except (PaymentError, OrderBusyError) as error:
         messages.error(request, f"{error} {_('We look after your payment, and tell you by e-mail.')}")
         return _see_order(order_id)
-    if order.state is Status.CANCELLED:
+    if order.state is Status.CANCELLED and not order.queue_name:
         declined = order.history[-1].reason == DECLINED
         messages.error(
             request,
@@ -215,14 +215,18 @@ def checkout_return(request: HttpRequest) -> HttpResponse:
             else _("This order was cancelled, and nothing was charged. Your cart is as it was."),
         )
         return _see("orders:checkout")
-    if order.state is Status.REFUNDED:
-        messages.error(
-            request, _("This order was cancelled before your payment came. Your money goes back to you.")
-        )
-    elif order.state is Status.AWAITING_PAYMENT:
+    if order.state is Status.AWAITING_PAYMENT:
         messages.info(request, _("This order is not paid yet."))
-    else:
+    elif order.is_bought:
         messages.success(request, _("Thank you. Your order %(number)s is placed.") % {"number": order.number})
+    elif order.state is Status.CANCELLED:
+        messages.error(
+            request,
+            _("This order was cancelled. If it was paid, we look after the money, and tell you by e-mail."),
+        )
+    elif order.placed_at is None:
+        messages.error(request, _("This order was cancelled, and your money goes back to you."))
+    # Of an old page, whose order has come back meanwhile, the order itself tells.
     return _see_order(order_id)
 
 

@@ -18,18 +18,22 @@ from orders import services
 from orders.errors import OrderNotFoundError
 from orders.ids import draw_order_id
 from orders.payments.base import PaymentState
+from orders.refunds import refusal_of, settle_otherwise
 from orders.selectors import get_order
+from orders.states import Status
 from tests import factories
 from tests.integration.orders.buying import (
     DECLINED,
     PAYS,
     checkout_form,
     fill_cart,
+    named,
     path_of,
     pay_at,
     payment_for,
     place,
     reserve,
+    send_on,
     send_webhook,
     sentences,
     stock,
@@ -189,6 +193,30 @@ def test_a_provider_that_is_away_is_told_on_the_way_back(customer, emma):
     assert the_order().status == "awaiting_payment"
 
 
+def test_an_old_page_of_the_provider_leads_to_what_became_of_the_order(customer, emma, provider, placed):
+    def said() -> str:
+        return sentences(customer.get(f"/checkout/return/?order={placed.order_id}", follow=True))
+
+    thanks = f"Thank you. Your order {placed.number} is placed."
+    assert thanks in said()
+    send_on(placed, Status.PACKED, Status.SHIPPED)
+    assert thanks in said()
+    send_on(placed, Status.RETURNED)
+    assert the_order().status == "refunded"
+    page = said()
+    assert thanks not in page
+    assert "This order was cancelled" not in page
+
+
+def test_money_that_came_too_late_is_told_on_the_way_back(customer, emma, provider):
+    order = reserve(total="15.98")
+    pay_at(provider, order)
+    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=datetime.now(UTC))
+    answer = customer.get(f"/checkout/return/?order={order.order_id}", follow=True)
+    assert "This order was cancelled, and your money goes back to you." in sentences(answer)
+    assert the_order().status == "refunded"
+
+
 def test_nobody_comes_back_for_somebody_elses_order(sign_in, emma, provider):
     customer, stranger = sign_in(), sign_in(customer_id="c-2", email="other@example.com")
     page = customer.post("/checkout/", checkout_form(customer))["Location"]
@@ -218,6 +246,39 @@ def test_money_for_an_order_given_up_meanwhile_goes_back_once(emma, provider):
     assert cart_of("c-1").copies == 2
 
 
+def test_money_for_an_order_given_up_that_does_not_go_back_is_owed_and_staff_and_customer_are_told(
+    customer, emma, provider, pump, mailoutbox
+):
+    order = reserve(total="15.98")
+    pay_at(provider, order, takes_nothing_back=True)
+    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=datetime.now(UTC))
+    for _twice in range(2):
+        assert send_webhook(payment_for(order)).status_code == 204
+        pump()
+    stored = the_order()
+    assert (stored.status, stored.queue_name, [note.by for note in stored.notes]) == (
+        "cancelled",
+        "owed",
+        ["payment"],
+    )
+    assert "takes nothing back" in refusal_of(stored)
+    answer = customer.get(f"/checkout/return/?order={order.order_id}", follow=True)
+    assert answer.redirect_chain == [(f"/orders/{order.order_id}/", 303)]
+    assert "If it was paid, we look after the money, and tell you by e-mail." in sentences(answer)
+    (message,) = mailoutbox
+    assert "is cancelled.\n\nWe shall write to you about the money." in message.body
+    told = named(order, at=datetime.now(UTC))
+    assert settle_otherwise(**told, reason="By transfer.").given_back == order.total
+
+
+def test_money_for_an_order_given_up_waits_in_its_queue_for_a_provider_that_does_not_answer(emma, settings):
+    order = reserve(total="15.98")
+    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=datetime.now(UTC))
+    settings.PAYMENT_ORIGIN = "http://127.0.0.1:1"
+    assert send_webhook(payment_for(order)).status_code == 204
+    assert (the_order().status, the_order().queue_name) == ("cancelled", "owed")
+
+
 def test_money_of_another_amount_places_nothing_and_goes_back(emma, provider, caplog):
     order = reserve(total="15.98")
     pay_at(provider, order, amount="0.01")
@@ -235,6 +296,9 @@ def test_money_for_no_order_at_all_goes_back_and_is_an_error_in_the_log(emma, pr
     assert send_webhook(payment_for(order)).status_code == 204
     assert provider.ledger.payment(order.order_id).state == "refunded"
     assert "money came for an order that does not exist" in caplog.text
+    assert "that money does not go back" not in caplog.text
+    assert send_webhook(payment_for(order), amount="15.99").status_code == 204  # the provider refuses that
+    assert "that money does not go back" in caplog.text
 
 
 def test_an_order_is_never_confirmed_by_a_payment_that_was_not_made(emma):

@@ -304,6 +304,7 @@ def test_money_that_the_provider_refuses_for_a_cancelled_order_stays_owed_and_st
     order = cancel_order(customer_id="c-1", order_id=refusing.order_id, at=NOW)
     assert (order.status, order.queue_name) == ("cancelled", "owed")
     assert release_unpaid(at=NOW) == Released(left=1)
+    assert send_webhook(payment_for(refusing)).status_code == 204  # late, and refused as well
     assert len(the_order().notes) == 1
     before = facts(the_order())
     with pytest.raises(TooLateError, match="order that is cancelled"):

@@ -7,6 +7,7 @@ from orders.projection import mails_due
 
 def image(status: str, *history: str, mailed: tuple[str, ...] = (), email: str | None = "reader@example.com"):
     return {
+        "orderId": "o-1",
         "status": status,
         "history": [{"status": each} for each in history],
         "mailed": list(mailed),
@@ -51,7 +52,6 @@ def refund(refund_id: str = "r-1", state: str = "done", amount: str = "4.50") ->
 
 def test_each_refund_that_is_done_and_each_note_to_the_customer_calls_for_a_mail_of_its_own():
     order = image("delivered", "awaiting_payment", "placed", "packed", "shipped", "delivered") | {
-        "orderId": "o-1",
         "refunds": [refund(), refund("r-2"), refund("r-3", "pending"), refund("r-4", amount="0")],
         "notes": [
             {"noteId": "n-1", "toCustomer": True},
@@ -66,7 +66,7 @@ def test_each_refund_that_is_done_and_each_note_to_the_customer_calls_for_a_mail
 @pytest.mark.parametrize(("way", "due"), [("cancelled", ["cancelled"]), ("returned", ["refunded:o-1"])])
 def test_the_rest_of_the_money_is_told_once_with_what_it_is_for(way, due):
     order = image("refunded", "awaiting_payment", "placed", way, "refunded", mailed=("placed",))
-    order |= {"orderId": "o-1", "refunds": [refund("o-1")]}
+    order |= {"refunds": [refund("o-1")]}
     assert mails_due(order) == due
     refused = {"notes": [{"noteId": "refused-o-1"}]}
     assert mails_due(order | refused) == list(dict.fromkeys([*due, "refunded:o-1"]))
