@@ -103,7 +103,7 @@ def test_whatever_is_asked_is_an_answer_and_nothing_asked_is_no_request(wire: An
     hostile = ("*", "@", "@" * 300, "\x00", "\ud800", "a" * 5000, '{"match_all":{}}', "(((", "ü@é", "-", "#")
     for text in hostile:
         found(text, page=10**9)
-        assert found(text) == [] or text == "a"
+        assert found(text) == []
     with wire.count() as calls:
         assert search.find(" \t ").total == 0
     assert calls.total == 0
