@@ -78,7 +78,7 @@ requirements: .venv/installed ## Resolve the packages anew and write their hashe
 bench: $(BOTH) ## Measure the shop; fail where a figure is missed (keeps benchmarks/results.md)
 	@.venv/bin/python -m benchmarks
 
-bench-staff: $(BOTH) ## Measure the admin with 300,000 books and 200,000 orders (keeps benchmarks/staff.md; needs Java, Maven, redis-server)
+bench-staff: $(BOTH) ## Measure the admin with 300,000 books and 200,000 orders (keeps benchmarks/staff.md; 15 minutes, 2.5 GB; needs Java, Maven, redis-server)
 	@TEST_STORES=real .venv/bin/python -m benchmarks.staff
 
 # The environments. The local AWS has one of its own, because it pins its own botocore; so have the checkers of

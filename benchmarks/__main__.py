@@ -316,7 +316,7 @@ def main() -> int:
         call_command("rebuild_search", verbosity=0)
         time_streams(report, running)
         time_cold_start(report, running)
-        rows = pages(SAMPLE, "classic-fiction", "bk-1001", "winter", running.wire)
+        rows = pages(SAMPLE, "classic-fiction", "bk-1001", "pride", running.wire)
         import_generated(report, running)
         call_command("rebuild_search", verbosity=0)
         selectors.forget_categories()  # another process added some
