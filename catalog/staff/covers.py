@@ -97,11 +97,12 @@ class CoverPages(ToolsAdmin):
                 messages.error(
                     request, _("The picture has come, but nobody could be asked to make the cover.")
                 )
-                return self._shown(request, book, upload=upload, key=key, here=here)
+                upload = cover_upload.Upload("failed", key=key)
+                return self._shown(request, book, upload=upload, here=here)
             return HttpResponseRedirect(here)
         if request.headers.get("HX-Request") == "true":
-            return self._shown(request, book, "_cover_state.html", upload=upload, key=key, here=here)
-        return self._shown(request, book, upload=upload, key=key, here=here)
+            return self._shown(request, book, "_cover_state.html", upload=upload, here=here)
+        return self._shown(request, book, upload=upload, here=here)
 
     def _shown(
         self, request: HttpRequest, book: Any, template: str = "cover.html", **more: Any

@@ -216,6 +216,7 @@ def test_a_failure_is_told_and_tried_again_with_the_same_picture(
         broken.setattr(aws, "functions", away)
         shown = come_back(owner, send(text(owner.get(COVER)), picture()))
     assert "nobody could be asked" in text(shown)
+    assert "hx-trigger" not in text(shown), "a look every two seconds, which knows no key, would take the form away"
     (key,) = re.findall(r'name="key" value="([^"]+)"', text(shown))
     state = shown.request["PATH_INFO"]
     assert owner.post(state, {"key": key}).status_code == 302
@@ -231,6 +232,27 @@ def test_a_failure_is_told_and_tried_again_with_the_same_picture(
     assert owner.post(state, {"key": key}).status_code == 302
     assert asked.answer()[0]["state"] == "done"
     assert "The new cover is in the shop" in text(owner.get(state))
+
+
+def test_while_the_cover_is_being_made_its_page_says_so(
+    owner: Client, asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.category()
+    factories.book("Persuasion", book_id="b-1")
+    state = upload(owner, picture())
+    store, seen = cover_making.images.store_picture, []
+
+    def after_a_look(*said: Any) -> Any:
+        seen.append(text(owner.get(state, headers={"hx-request": "true"})))
+        return store(*said)
+
+    monkeypatch.setattr(cover_making.images, "store_picture", after_a_look)
+    asked.answer()
+    assert seen
+    for page in seen:
+        assert "being made" in page
+        assert "could not be made" not in page
+        assert "hx-trigger" in page
 
 
 def test_a_picture_is_withdrawn_once_and_only_as_it_was_seen(owner: Client, now: Any, wire: Any) -> None:
