@@ -1,16 +1,16 @@
 """New prices for many books at once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import batched, compress
 
 from django.utils.translation import gettext as _
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
 
 from bookstore.dynamodb.conflicts import through_conflicts
-from bookstore.dynamodb.errors import cancellation_codes, refused_updates
+from bookstore.dynamodb.errors import cancellation_codes, is_transient, refused_updates
 from bookstore.dynamodb.tables import Beside, transaction
 from catalog import keys
 from catalog.drafts import check_price
@@ -40,6 +40,7 @@ class Repriced:
     changed: tuple[str, ...]
     there: tuple[str, ...]  # they cost that already
     refused: Mapping[str, str]  # why: a sentence
+    more: bool  # whether the store cut it off: the same call goes on
 
 
 def percent_of(price: Decimal, percent: Decimal, rounding: str) -> Decimal:
@@ -79,11 +80,12 @@ def reprice_books(
     """Give books new prices, each whose version and price still are what was seen, fifty in a transaction.
 
     One that somebody changed meanwhile, or whose new price is none, is refused and does not stop
-    the others. The same prices sent again change nothing: those books cost that already. Cut off
-    by the store's errors, which are raised, the same call goes on. ``beside`` makes what belongs
-    into the same transaction of each.
+    the others. The same prices sent again change nothing: those books cost that already. Where
+    DynamoDB answers no more, its error is raised as long as no price was changed; afterwards what
+    was done is told. ``beside`` makes what belongs into the same transaction of each.
     """
     changed: list[str] = []
+    there: list[str] = []
     refused: dict[str, str] = {}
     outdated: list[NewPrice] = []
     good: list[NewPrice] = []
@@ -94,26 +96,40 @@ def reprice_books(
             refused[each.book_id] = str(error)
         else:
             good.append(each)
-    for some in batched(good, _PRICES_A_TRANSACTION):
-        left = list(some)
-        while left:
-            refusals = _write_prices(left, at=at, beside=beside)
-            outdated += compress(left, refusals)
-            left = [each for each, was_refused in zip(left, refusals, strict=True) if not was_refused]
-            if not any(refusals):
-                changed += [each.book_id for each in left]
-                break
-    there = []
-    for some in batched(outdated, BOOKS_A_BATCH):
-        books = books_by_id(each.book_id for each in some)
-        for each in some:
-            book = books.get(each.book_id)
+    try:
+        for some in batched(good, _PRICES_A_TRANSACTION):
+            late = _write_where_unchanged(some, at=at, beside=beside)
+            changed += [each.book_id for each in some if each not in late]
+            outdated += late
+        for each, book in _as_stored(outdated):
             if book is not None and book.price == each.new:
                 there.append(each.book_id)
             else:
                 error_of: CatalogError = (BookChangedError if book else BookNotFoundError)(each.book_id)
                 refused[each.book_id] = str(error_of)
-    return Repriced(tuple(changed), tuple(there), refused)
+    except PynamoDBException as error:
+        if not changed or not is_transient(error):
+            raise
+        return Repriced(tuple(changed), tuple(there), refused, more=True)
+    return Repriced(tuple(changed), tuple(there), refused, more=False)
+
+
+def _write_where_unchanged(
+    prices: Sequence[NewPrice], *, at: datetime, beside: Callable[[NewPrice], Beside] | None
+) -> list[NewPrice]:
+    """Write some prices, those all or none whose books are what was seen; return the others."""
+    left = list(prices)
+    late: list[NewPrice] = []
+    while left and any(refusals := _write_prices(left, at=at, beside=beside)):
+        late += compress(left, refusals)
+        left = [each for each, was_refused in zip(left, refusals, strict=True) if not was_refused]
+    return late
+
+
+def _as_stored(prices: Iterable[NewPrice]) -> Iterator[tuple[NewPrice, Book | None]]:
+    for some in batched(prices, BOOKS_A_BATCH):
+        books = books_by_id(each.book_id for each in some)
+        yield from ((each, books.get(each.book_id)) for each in some)
 
 
 def _write_prices(

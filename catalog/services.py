@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from typing import Any, Unpack
 
 from django.conf import settings
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from bookstore.actors import BY_SHOP
 from bookstore.dynamodb.conflicts import through_conflicts
-from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes
+from bookstore.dynamodb.errors import CONDITION_FAILED, cancellation_codes, is_transient
 from bookstore.dynamodb.tables import Beside, nothing_beside, transaction
 from catalog import keys, ledger
 from catalog.cover_names import is_drawn
@@ -239,11 +239,13 @@ def rename_author(
 
     Each book is a change of its own, through ``revise_book``: one that somebody changes at this
     moment is refused and does not stop the others. A book that says so already is left alone.
+    Where DynamoDB answers no more once a book was changed, the others are left for the next call.
     ``beside`` makes what belongs into the same transaction of each book and what it says then.
     Raises ``BadBookError`` for what is no name.
     """
     person = check_person(name)
-    changed, refused = [], {}
+    changed: list[str] = []
+    refused: dict[str, str] = {}
     books, more = books_of_author(slug, but_as=person, limit=_BOOKS_RENAMED)
     for book in books:
         before = facts_of(book)
@@ -266,6 +268,11 @@ def rename_author(
             )
         except (BookChangedError, BookNotFoundError, BadBookError) as error:
             refused[book.title] = str(error)
+        except PynamoDBException as error:
+            if not changed or not is_transient(error):
+                raise
+            more = True
+            break
         else:
             changed.append(book.id)
     return Renamed(tuple(changed), refused, more)

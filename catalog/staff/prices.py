@@ -101,6 +101,9 @@ def _report(request: HttpRequest, done: prices.Repriced, titles: dict[str, str])
         told = ngettext("%(count)d book costs that already.", "%(count)d books cost that already.", count)
         messages.info(request, told % {"count": count})
     tell_failures(request, [(titles[book_id], why) for book_id, why in done.refused.items()])
+    if done.more:
+        sentence = _("The store stopped answering: go back a page and send the same form again for the rest.")
+        messages.error(request, sentence)
 
 
 def _row(each: Sequence[Any], percent: Decimal, rounding: str) -> dict[str, Any]:

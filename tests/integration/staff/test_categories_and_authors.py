@@ -223,6 +223,30 @@ def test_more_books_than_one_click_takes_follow_with_the_next(
     assert [each.author for each in selectors.author_page("jane-austen").books] == ["Jane Austen"] * 3
 
 
+def test_a_correction_that_the_store_cuts_off_says_what_was_done_and_goes_on(
+    owner: Client, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        book(f"b-{number}", "Jane Austin")
+    revise, changed = services.revise_book, []
+
+    def away_after_the_first(**said: Any) -> Any:
+        if changed:
+            with wire.dynamodb.refuse():
+                return revise(**said)
+        changed.append(revise(**said))
+        return changed[0]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(services, "revise_book", away_after_the_first)
+        page = text(rename(owner, "jane-austin", "Jane Austen", follow=True))
+    assert "The name was changed in 1 book." in page
+    assert "There are more books: change the name once more" in page
+    assert "The name was changed in 2 books." in text(
+        rename(owner, "jane-austin", "Jane Austen", follow=True)
+    )
+
+
 def test_authors_are_found_by_the_beginnings_of_their_names(
     owner: Client, wire: Any, pump: Callable[[], Any]
 ) -> None:

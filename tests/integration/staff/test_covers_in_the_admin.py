@@ -216,7 +216,9 @@ def test_a_failure_is_told_and_tried_again_with_the_same_picture(
         broken.setattr(aws, "functions", away)
         shown = come_back(owner, send(text(owner.get(COVER)), picture()))
     assert "nobody could be asked" in text(shown)
-    assert "hx-trigger" not in text(shown), "a look every two seconds, which knows no key, would take the form away"
+    assert "hx-trigger" not in text(shown), (
+        "a look every two seconds, which knows no key, would take the form away"
+    )
     (key,) = re.findall(r'name="key" value="([^"]+)"', text(shown))
     state = shown.request["PATH_INFO"]
     assert owner.post(state, {"key": key}).status_code == 302

@@ -4,6 +4,7 @@ import html
 import re
 import urllib.parse
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 from django.test import Client
 
 from bookstore.dynamodb.admin import audit
-from catalog import book_import, derived, selectors, services, stock
+from catalog import book_import, derived, prices, selectors, services, stock
 from catalog.models import Book, Category, StockEntry
 from tests import factories
 from tests.integration.orders import buying
@@ -365,6 +366,32 @@ def test_a_price_that_somebody_changed_meanwhile_stays_and_is_named(owner: Clien
         ),
     ]
     assert (stored().price, stored("b-2").price) == (Decimal("4.50"), Decimal("6.00"))
+
+
+def test_prices_that_the_store_cuts_off_say_what_was_done_and_the_same_form_goes_on(
+    owner: Client, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        factories.book(f"Book {number}", price="5.00", book_id=f"b-{number}")
+    plan = fields(preview(owner, "b-1", "b-2", "b-3"), f"{BOOKS}prices/apply/")
+    write = prices._write_prices
+
+    def away_for(book_id: str) -> Any:
+        def writes(moves: Any, **said: Any) -> Any:
+            with wire.dynamodb.refuse() if moves[0].book_id == book_id else nullcontext():
+                return write(moves, **said)
+
+        monkeypatch.setattr(prices, "_write_prices", writes)
+        return owner.post(f"{BOOKS}prices/apply/", plan, follow=True)
+
+    monkeypatch.setattr(prices, "_PRICES_A_TRANSACTION", 1)
+    assert away_for("b-1").status_code == 503  # "Nothing was ordered or changed"
+    page = text(away_for("b-2"))
+    assert said(page) == [
+        "1 price was changed.",
+        "The store stopped answering: go back a page and send the same form again for the rest.",
+    ]
+    assert said(text(away_for("nobody"))) == ["2 prices were changed.", "1 book costs that already."]
 
 
 def test_only_what_a_preview_signed_is_applied(owner: Client, sign_in: Callable[..., Client]) -> None:
