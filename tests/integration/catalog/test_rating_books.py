@@ -130,6 +130,16 @@ def test_a_customer_who_is_forgotten_leaves_no_review_and_no_stars(now):
     assert {review.customer_id for review in Review.scan()} == {"c-2"}
 
 
+def test_a_customer_is_forgotten_whose_book_is_gone(now):
+    for book_id in ("b-1", "b-2"):
+        book(book_id=book_id)
+        rate(5, at=now, book_id=book_id)
+    stored("b-1").delete()  # as from a table restored to an earlier second
+    assert reviews.erase_reviews(customer_id="c-1", reviews=selectors.reviews_by("c-1")) == 2
+    assert list(Review.scan()) == []
+    assert [(each.id, each.rating_count) for each in Book.scan()] == [("b-2", 0)]
+
+
 def test_the_catalogue_hears_when_a_customer_is_forgotten(now):
     book(book_id="b-1")
     rate(5, at=now)
