@@ -52,7 +52,7 @@ class PercentForm(forms.Form):
 def ask(admin: ToolsAdmin, request: HttpRequest, books: Any) -> HttpResponseBase:
     """Ask by how much the prices of these books change."""
     chosen = [(book.pk, int(book.version), str(book), str(book.price)) for book in books]
-    return _page(admin, request, PercentForm(initial={"chosen": _signed(request, chosen)}), chosen)
+    return _page(admin, request, PercentForm(initial={"chosen": _signed(request, "chosen", chosen)}), chosen)
 
 
 def preview(admin: ToolsAdmin, request: HttpRequest) -> HttpResponseBase:
@@ -70,7 +70,8 @@ def preview(admin: ToolsAdmin, request: HttpRequest) -> HttpResponseBase:
         for each, row in zip(chosen, rows, strict=True)
         if not row["problem"] and row["new"] != row["old"]
     ]
-    return _page(admin, request, form, chosen, rows=rows, moves=len(moves), plan=_signed(request, moves))
+    plan = _signed(request, "plan", moves)
+    return _page(admin, request, form, chosen, rows=rows, moves=len(moves), plan=plan)
 
 
 def apply(admin: ToolsAdmin, request: HttpRequest) -> HttpResponseBase:
@@ -127,21 +128,21 @@ def _page(
     return TemplateResponse(request, "admin/catalog/book/prices.html", context)
 
 
-def _signed(request: HttpRequest, rows: Any) -> str:
-    return signing.dumps(list(rows), salt=_salt(request), compress=True)
+def _signed(request: HttpRequest, field: str, rows: Any) -> str:
+    return signing.dumps(list(rows), salt=_salt(request, field), compress=True)
 
 
 def _opened(request: HttpRequest, field: str) -> Chosen | None:
-    """Return what a form brings back; None for what this person's page did not sign."""
+    """Return what a form brings back in a field; None for what this person's page did not sign for it."""
     try:
-        opened: Chosen = signing.loads(request.POST.get(field, ""), salt=_salt(request))
+        opened: Chosen = signing.loads(request.POST.get(field, ""), salt=_salt(request, field))
     except signing.BadSignature:
         return None
     return opened
 
 
-def _salt(request: HttpRequest) -> str:
-    return f"catalog.prices:{request.user.pk}"
+def _salt(request: HttpRequest, field: str) -> str:
+    return f"catalog.prices.{field}:{request.user.pk}"
 
 
 def _lost(admin: ToolsAdmin, request: HttpRequest) -> HttpResponseBase:

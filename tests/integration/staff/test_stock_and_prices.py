@@ -405,6 +405,10 @@ def test_only_what_a_preview_signed_is_applied(owner: Client, sign_in: Callable[
     for client, forged in ((owner, ""), (owner, "x"), (owner, plan[:-3]), (other, plan)):
         page = text(client.post(f"{BOOKS}prices/apply/", {"plan": forged}, follow=True))
         assert "Choose the books" in page
+    page = text(owner.post(BOOKS, {"action": "reprice", "_selected_action": ["b-1"], "index": "0"}))
+    chosen = fields(page, f"{BOOKS}prices/")["chosen"]
+    for swapped, address in (({"plan": chosen}, "prices/apply/"), ({"chosen": plan}, "prices/")):
+        assert "Choose the books" in text(owner.post(f"{BOOKS}{address}", swapped, follow=True))
     assert owner.get(f"{BOOKS}prices/").status_code == 302
     assert stored().price == Decimal("5.00")
 
