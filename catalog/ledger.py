@@ -168,7 +168,7 @@ def since(book_id: str, *, seen: int, stock: int) -> str:
 
 
 def _told(entry: StockEntry) -> dict[str, object]:
-    return {"delta": int(entry.delta), "kind": LABELS.get(entry.kind, entry.kind), "by": entry.by}
+    return {"delta": int(entry.delta), "kind": LABELS.get(entry.kind, entry.kind), "by": who(entry.by)}
 
 
 def books_without_opening(ids: Iterable[str]) -> list[str]:

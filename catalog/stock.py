@@ -86,10 +86,14 @@ def adjust_stock(
     said = _check_reason(reason, problems)
     if not said and "reason" not in problems:
         problems["reason"] = _("Say why the stock is not what it was.")
-    if _check_count("counted", counted, problems) == seen:
-        problems["counted"] = _("That is how many copies there are.")
+    _check_count("counted", counted, problems)
     if problems:
         raise BadBookError(problems)
+    if counted == seen:
+        overtaken = _overtaken(book_id, seen=seen)
+        if overtaken.stock == seen:
+            raise BadBookError({"counted": _("That is how many copies there are.")})
+        raise overtaken
 
     def change(write: TransactWrite) -> None:
         ledger.enter(write, book_id=book_id, kind=ADJUSTED, delta=counted - seen, by=by, at=at, reason=said)
@@ -105,9 +109,14 @@ def adjust_stock(
     except TransactWriteError as error:
         if CONDITION_FAILED not in cancellation_codes(error):
             raise
-        stock = int(stored_book(book_id).stock)
-        told = ledger.since(book_id, seen=seen, stock=stock)
-        raise StockChangedError(book_id, seen=seen, stock=stock, since=told) from error
+        raise _overtaken(book_id, seen=seen) from error
+
+
+def _overtaken(book_id: str, *, seen: int) -> StockChangedError:
+    """Say how a book's stock stands now against what was seen: one GetItem, one Query."""
+    stock = int(stored_book(book_id).stock)
+    told = ledger.since(book_id, seen=seen, stock=stock)
+    return StockChangedError(book_id, seen=seen, stock=stock, since=told)
 
 
 def state_opening(*, book_id: str, at: datetime) -> bool:

@@ -130,7 +130,7 @@ def test_a_count_that_others_overtook_is_not_stored_and_says_what_they_did(owner
     factories.sold(book, 2)
     told = text(send(owner, "adjust", page, counted="4", reason="Counted"))
     assert "There were 5 copies when you looked and there are 3 now." in told
-    assert "-2 sold (customer)" in told
+    assert "-2 sold (the customer)" in told
     assert fields(told, f"{DO}adjust/")["_seen"] == "3"
     assert int(stored().stock) == 3
     assert (
