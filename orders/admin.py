@@ -561,7 +561,7 @@ class OrderAdmin(ToolsAdmin):
         if not orders:
             messages.warning(request, _("For these orders there is nothing to print."))
             return None
-        to_pack = [row for row in rows if row.state is Status.PLACED]
+        to_pack = [row for row in rows if row.state is Status.PLACED and not row.order.spoken_for]
         context |= {
             "orders": orders,
             "to_pack": to_pack,
@@ -585,6 +585,6 @@ def _printed_versions(request: HttpRequest) -> dict[str, int]:
 
 
 def _to_print(rows: Any, states: Collection[Status]) -> list[OrderItem]:
-    """Return the orders of a selection that stand so, oldest first."""
-    wanted = [row.order for row in rows if row.state in states]
+    """Return the orders of a selection that stand so, oldest first, and of which it is known what they hold."""
+    wanted = [row.order for row in rows if row.state in states and not row.order.spoken_for]
     return sorted(wanted, key=lambda order: str(order.order_id))

@@ -44,7 +44,8 @@ MOST_NOTES = 30  # on one order: an item of DynamoDB's ends at 400 KB, and a let
 def pack_order(*, seen: int | None = None, **told: Unpack[Instruction]) -> Order:
     """Say that a placed order is packed: from now on only staff may cancel it.
 
-    Raises ``OrderChangedError``, and ``TooLateError`` for an order that is not placed.
+    Raises ``OrderChangedError``, and ``TooLateError`` for an order that is not placed, or some of whose
+    copies a pending refund is for: they may stay in the shop.
     """
     return _move_on(Status.PACKED, seen=seen, **told)
 
@@ -56,8 +57,8 @@ def ship_order(
 
     ``carrier`` is a key of ``carriers.CARRIERS``; the number is kept in capitals, without spaces. An
     order that has left with another parcel is not changed: ``TooLateError``. Raises
-    ``OrderChangedError``, ``BadStepError`` (``field`` says which of the two), and ``TooLateError`` for
-    an order that is not packed.
+    ``OrderChangedError``, ``BadStepError`` (``field`` says which of the two), and ``TooLateError`` as
+    ``pack_order`` does, for an order that is not packed.
     """
     code, number = check_parcel(carrier, tracking_number)
     order = _move_on(Status.SHIPPED, seen=seen, carrier=code, tracking_number=number or None, **told)
@@ -96,6 +97,10 @@ def _move_on(
             return order
         if not may_become(order.state, to):
             raise too_late(order)
+        if order.spoken_for and order.state in UNSENT:
+            raise TooLateError(
+                _("A refund of some of its books is under way: go on when the payment provider has answered.")
+            )
         take_step(Step(order, to, by=by, reason="", at=at, **values), beside=beside)
         log.info("an order was %s", to, extra={"order_id": order_id})
         return order

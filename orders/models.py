@@ -1,5 +1,6 @@
 """The orders' tables. Only ``orders`` reads or writes them."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -299,6 +300,12 @@ class Order(Table):
     def pending_refunds(self) -> list[Refund]:
         """The refunds that the provider has not answered for yet."""
         return [each for each in self.refunds if not each.is_done]
+
+    @property
+    def spoken_for(self) -> Counter[str]:
+        """How many copies of each book pending refunds are for, of which the lines do not tell yet."""
+        pending = (each for each in self.pending_refunds if not each.returned)
+        return sum((Counter(each.copies_by_book) for each in pending), Counter[str]())
 
     @property
     def refusal(self) -> str:

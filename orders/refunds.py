@@ -43,6 +43,7 @@ from orders.steps import (
     check_reason,
     check_seen,
     credited,
+    free_copies,
     in_turn,
     kept_copies,
     next_version,
@@ -81,7 +82,7 @@ def refund_order(
     one of them is said. ``refund_id`` is drawn with the form, 1 to 64 letters, digits, ``-`` and
     ``_``: the same again is the same refund, and ``SentBeforeError`` when it says something else. When
     all that was paid has gone back, an order that was sent is ``refunded``; one that was not is cancelled
-    instead.
+    instead, also where no copy of it would be left to send.
 
     A provider that does not answer leaves the refund pending (``order.pending_refunds``), to be settled
     by ``release_unpaid``. One that says no leaves the order as it was: ``PaymentRefusedError``, whose
@@ -150,7 +151,7 @@ def return_order(
         kept = kept_copies(order)
         copies = dict(lines) if lines is not None else kept
         if copies != kept or not kept:  # whoever has all of them has those of a pending refund too
-            check_copies(order, copies, spoken_for=_spoken_for(order))
+            check_copies(order, copies)
         restocks = restocking(order, copies, by=by, reason=reason, at=at) if restock else ()
         after = credited(order, copies, as_="returned")
         if copies == kept:
@@ -395,7 +396,7 @@ def _draft(
     if restock and not copies:
         raise BadStepError(_("Say which copies go back into stock."), field="restock")
     if copies:
-        check_copies(order, copies, spoken_for=_spoken_for(order))
+        check_copies(order, copies)
     try:
         asked = to_cents(_cost_of(order, copies) if amount is None else amount)
     except (TypeError, ValueError) as error:
@@ -408,7 +409,8 @@ def _draft(
             % {"rest": money(order.refundable, order.currency)},
             field="amount",
         )
-    if asked == order.refundable and order.state not in SENT:
+    nothing_left = asked == order.refundable or not free_copies(order) - Counter(copies)
+    if nothing_left and order.state not in SENT:
         raise BadStepError(
             _("This order has not left yet: cancel it, and all its money goes back."), field="amount"
         )
@@ -473,16 +475,6 @@ def _check_same(
 
 def _was_returned(order: Order) -> bool:
     return order.state is Status.REFUNDED and any(each.status == Status.RETURNED for each in order.history)
-
-
-def _spoken_for(order: Order) -> list[tuple[str, int]]:
-    """Return the copies of pending refunds, which the lines do not tell of yet."""
-    return [
-        each
-        for refund in order.pending_refunds
-        if not refund.returned
-        for each in refund.copies_by_book.items()
-    ]
 
 
 def _cost_of(order: Order, copies: Mapping[str, int]) -> Decimal:

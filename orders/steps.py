@@ -6,6 +6,7 @@ stood on the screen: what somebody else did since is told, and not written over.
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -238,6 +239,11 @@ def kept_copies(order: Order) -> dict[str, int]:
     return {line.book_id: line.kept for line in order.lines if line.kept}
 
 
+def free_copies(order: Order) -> Counter[str]:
+    """Return how many copies of each book are sold still, and no pending refund is for."""
+    return Counter(kept_copies(order)) - order.spoken_for
+
+
 # What a clerk saw, and what others did since.
 
 
@@ -345,17 +351,13 @@ def check_text(text: str, *, most: int, field: str, missing: str = "") -> str:
     return seen
 
 
-def check_copies(
-    order: Order, wanted: Mapping[str, int], *, spoken_for: Iterable[tuple[str, int]] = ()
-) -> None:
-    """Raise ``BadStepError`` unless the order keeps so many copies of each book, beside those spoken for."""
-    left = kept_copies(order)
-    for book_id, copies in spoken_for:
-        left[book_id] = left.get(book_id, 0) - copies
+def check_copies(order: Order, wanted: Mapping[str, int]) -> None:
+    """Raise ``BadStepError`` unless so many copies of each book are sold still, and no pending refund is for them."""
+    left = free_copies(order)
     if not wanted:
         raise BadStepError(_("Say which copies."), field="lines")
     for book_id, copies in wanted.items():
-        if isinstance(copies, bool) or not isinstance(copies, int) or not 1 <= copies <= left.get(book_id, 0):
+        if isinstance(copies, bool) or not isinstance(copies, int) or not 1 <= copies <= left[book_id]:
             raise BadStepError(_("This order does not hold so many copies of that book."), field="lines")
 
 

@@ -187,7 +187,7 @@ TOOLS = (
         "refund",
         _return,
         form=ReturnForm,
-        offered=lambda row: row.state in SENT,
+        offered=lambda row: row.state in SENT and any(line.kept for line in row.order.lines),
         explained=gettext_lazy(
             "These copies came back to the shop. What they cost goes back to the customer."
         ),

@@ -158,6 +158,14 @@ def test_copies_that_came_back_are_refunded_and_stocked_where_they_are_good(
     assert (now(paid).state, stock(emma)) == (Status.REFUNDED, 9)
 
 
+def test_of_an_order_that_keeps_no_copy_nothing_is_taken_back(clerk: Client, paid: Order) -> None:
+    assert "Take back" in text(clerk.get(of(sent(clerk, paid))))
+    page = text(use(clerk, paid, "refund", copies_0="3", amount="20.00", reason="Torn."))
+    assert "£20.00 went back to the customer" in said(page)
+    assert now(paid).state is Status.SHIPPED
+    assert "Take back" not in page
+
+
 def test_a_refund_that_the_provider_refuses_leaves_the_order_as_it_was_and_says_so(
     clerk: Client, owed: Order
 ) -> None:

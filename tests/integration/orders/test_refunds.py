@@ -157,6 +157,16 @@ def test_all_the_money_makes_a_sent_order_refunded_and_an_unsent_one_is_cancelle
     assert at_provider(provider) == (Decimal("30.98"), 2)
 
 
+def test_an_order_that_has_not_left_keeps_a_copy_to_send(provider, placed, settings):
+    everything, amount = {"b-emma": 2, "b-persuasion": 3}, Decimal("1.00")
+    with pytest.raises(BadStepError, match="cancel it, and all its money goes back"):
+        refund_order(**asked(placed, lines=everything, amount=amount))
+    settings.PAYMENT_ORIGIN = NOWHERE
+    refund_order(**asked(placed, lines=everything | {"b-emma": 1}, amount=amount))
+    with pytest.raises(BadStepError, match="cancel it, and all its money goes back"):
+        refund_order(**asked(placed, refund_id="r-2", lines={"b-emma": 1}, amount=amount))
+
+
 def test_nothing_is_refunded_that_was_never_paid(emma, provider):
     order = reserve(total="15.98")
     with pytest.raises(TooLateError, match="an order that is awaiting payment"):
@@ -268,6 +278,19 @@ def test_a_pending_refund_is_settled_for_an_order_that_goes_on(provider, placed,
     settings.PAYMENT_ORIGIN = origin
     release_unpaid(at=NOW)
     assert (the_order().status, the_order().queue_name) == ("packed", "packed")
+
+
+def test_copies_that_a_pending_refund_is_for_are_not_sent_meanwhile(provider, emma, placed, settings):
+    origin = settings.PAYMENT_ORIGIN
+    for refund_id, step in (("r-1", Status.PACKED), ("r-2", Status.SHIPPED)):
+        settings.PAYMENT_ORIGIN = NOWHERE
+        refund_order(**asked(placed, refund_id=refund_id, lines={"b-emma": 1}, restock=True))
+        with pytest.raises(TooLateError, match="A refund of some of its books is under way"):
+            send_on(placed, step)
+        settings.PAYMENT_ORIGIN = origin
+        release_unpaid(at=NOW)
+        assert send_on(placed, step).status == step
+    assert ([line.kept for line in the_order().lines], stock(emma)) == ([0, 3], 9)
 
 
 def test_a_pending_refund_of_an_order_that_is_cancelled_is_no_second_one(

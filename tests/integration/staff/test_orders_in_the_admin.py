@@ -10,7 +10,7 @@ from django.test import Client
 
 from bookstore.dynamodb.admin.models import LogItem
 from orders import fulfilment
-from orders.models import Address, Order
+from orders.models import Address, CreditedCopies, Order, Refund
 from orders.queues import OWED
 from orders.search import ORDERS as INDEX
 from orders.states import Status
@@ -429,15 +429,20 @@ def test_the_picking_list_walks_the_shelves_and_each_parcel_has_a_page(clerk: Cl
     factories.book("Persuasion", book_id="b-p", location="A1")
     orders = put(days_ago=1), put(address=Address(**factories.ADDRESS | {"name": "<b>Bo</b>"}))
     cancelled, packed = put(status="cancelled"), put(status="packed")
+    copies = [CreditedCopies(book_id="b-e", quantity=1)]
+    pending = Refund(
+        refund_id="r", amount="7.99", at=datetime.now(UTC), by="x", state="pending", copies=copies
+    )
+    refunding = put(refunds=[pending], queue_name=OWED)
     with wire.count() as calls:
-        page = text(choose(clerk, "picking_list", *orders, cancelled, packed))
+        page = text(choose(clerk, "picking_list", *orders, cancelled, packed, refunding))
     assert calls.dynamodb <= 5  # session, the list's two months, the orders, the books
     rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)[1:]
     plain = [re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", row)).strip() for row in rows]
     numbers = f"{orders[0].number} {orders[1].number}"
     assert plain == [f"A1 2 Persuasion Jane Austen {numbers}", f"C3 4 Emma Jane Austen {numbers}"]
-    assert "2 orders are not on this list" in page  # the books of one lie in its parcel
-    answer = choose(clerk, "packing_slips", *orders)
+    assert "3 orders are not on this list" in page  # the books of one lie in its parcel
+    answer = choose(clerk, "packing_slips", *orders, refunding)
     slips = answer.content.decode()
     assert slips.count('<article class="sheet slip">') == 2
     assert "&lt;b&gt;Bo&lt;/b&gt;" in slips
@@ -445,9 +450,10 @@ def test_the_picking_list_walks_the_shelves_and_each_parcel_has_a_page(clerk: Cl
     assert "style=" not in slips
     assert "7.99" not in slips  # it may be a present
     left = text(choose(clerk, "packing_slips", packed, cancelled))
-    assert "1 order is not on these pages: it is unpaid, cancelled or given back." in left
+    assert "1 order is not on these pages: it is unpaid, cancelled, given back or being refunded." in left
     assert "nothing to print" in said(text(choose(clerk, "picking_list", packed)))
     for paper in (page, slips):  # what is on it is packed by one button
         assert "2 orders are packed." in said(text(send(clerk, paper)))
-    assert [now(order).state for order in (*orders, cancelled)] == ["packed", "packed", "cancelled"]
+    states = [now(order).state for order in (*orders, cancelled, refunding)]
+    assert states == ["packed", "packed", "cancelled", "placed"]
     assert "<form" not in text(choose(clerk, "packing_slips", *orders))
