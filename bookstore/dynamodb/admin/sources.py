@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Self
 from django.db import NotSupportedError, models, router
 from django.utils.translation import gettext as _
 from pynamodb.exceptions import TransactWriteError
+from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, RefusedError
@@ -169,42 +170,50 @@ class Source:
 
         ``changed`` are the new values by field. Raises as ``create`` does.
         """
-        actions, released, claimed = [], {}, {}
-        before = None
-        if set(self.unique) & set(changed):
+        released: dict[str, Any] = {}
+        if unique := set(self.unique) & set(changed):
             before = next(iter(self.get_many([row.pk])), None)
             if before is None:
                 raise ChangedMeanwhileError
-        for name, value in changed.items():
-            attribute = getattr(self.item, name)
-            stored = self.as_stored(name, value)
-            actions.append(attribute.remove() if stored is None else attribute.set(stored))
-            if name in self.unique:
-                released[name], claimed[name] = getattr(before, name), stored
-        condition = getattr(self.item, self.hash_key).exists()
+            released = {name: getattr(before, name) for name in unique}
+        stored = {name: self.as_stored(name, value) for name, value in changed.items()}
+        actions = [
+            getattr(self.item, name).remove() if value is None else getattr(self.item, name).set(value)
+            for name, value in stored.items()
+        ]
         if self.version:
-            condition &= getattr(self.item, self.version) == version
             actions.append(getattr(self.item, self.version).set((version or 0) + 1))
+        condition = self._as_seen(version, released)
 
         def write(open_transaction: TransactWrite) -> None:
             open_transaction.update(
                 _table(self.item)(*self._parts(row.pk)), actions=actions, condition=condition
             )
 
+        claimed = {name: stored[name] for name in released}
         self._commit(write, claimed=claimed, released=released, beside=beside)
         if self.version:
             setattr(row, self.version, (version or 0) + 1)
 
     def delete(self, row: Any, *, beside: Beside = nothing_beside) -> None:
         """Delete a row, if it is there; raises ``ChangedMeanwhileError`` where it is not, or has another version."""
-        condition = getattr(self.item, self.hash_key).exists()
-        if self.version:
-            condition &= getattr(self.item, self.version) == getattr(row, self.version)
+        released = {name: getattr(row, name) for name in self.unique}
+        condition = self._as_seen(row.version_seen(), released)
 
         def write(open_transaction: TransactWrite) -> None:
             open_transaction.delete(_table(self.item)(*self._parts(row.pk)), condition=condition)
 
-        self._commit(write, released={name: getattr(row, name) for name in self.unique}, beside=beside)
+        self._commit(write, released=released, beside=beside)
+
+    def _as_seen(self, version: int | None, released: Mapping[str, Any]) -> Condition:
+        """Return the condition that a row is there, has that version, and still holds what it is to let go."""
+        condition: Condition = getattr(self.item, self.hash_key).exists()
+        if self.version:
+            condition &= getattr(self.item, self.version) == version
+        for name, value in released.items():
+            attribute = getattr(self.item, name)
+            condition &= attribute.does_not_exist() if value is None else attribute == value
+        return condition
 
     def as_stored(self, name: str, value: Any) -> Any:
         """Return a value as the item's attribute takes it: rows of an embedded list as its maps."""
@@ -226,20 +235,20 @@ class Source:
         claimed: Mapping[str, Any] | None = None,
         released: Mapping[str, Any] | None = None,
     ) -> None:
-        new = {name: self._claim(name, value) for name, value in (claimed or {}).items() if value is not None}
-        old = {
-            name: self._claim(name, value) for name, value in (released or {}).items() if value is not None
-        }
+        new, old = (
+            {name: self._claim(name, value) for name, value in (values or {}).items() if value is not None}
+            for values in (claimed, released)
+        )
+        made = {name: claim for name, claim in new.items() if old.get(name) != claim}
+        gone = [claim for name, claim in old.items() if new.get(name) != claim]
 
         def all_or_nothing() -> None:
             with transaction() as open_transaction:
-                for name, claim in old.items():
-                    if new.get(name) != claim:
-                        open_transaction.delete(self._claims(claim))
-                for name, claim in new.items():
-                    if old.get(name) != claim:
-                        absent = getattr(self._claims, self._claim_key).does_not_exist()
-                        open_transaction.save(self._claims(claim), condition=absent)
+                for claim in gone:
+                    open_transaction.delete(self._claims(claim))
+                for claim in made.values():
+                    absent = getattr(self._claims, self._claim_key).does_not_exist()
+                    open_transaction.save(self._claims(claim), condition=absent)
                 write(open_transaction)
                 beside(open_transaction)
 
@@ -249,14 +258,13 @@ class Source:
             codes = cancellation_codes(error)
             if CONDITION_FAILED not in codes:
                 raise
-            taken = [
-                name for name, claim in new.items() if old.get(name) != claim and self._is_claimed(claim)
-            ]
-            if taken:
-                raise RefusedError(
-                    {name: _("Another row has this value already.") for name in taken}
-                ) from error
-            raise ChangedMeanwhileError from error
+            claims = codes[len(gone) :]  # deletes come first, and then what is put: the claims before the row
+            taken = [name for name, code in zip(made, claims, strict=False) if code == CONDITION_FAILED]
+            if len(taken) < codes.count(
+                CONDITION_FAILED
+            ):  # the row, which may have claimed them itself by now
+                raise ChangedMeanwhileError from error
+            raise RefusedError({name: _("Another row has this value already.") for name in taken}) from error
 
     @property
     def _claims(self) -> type[Table]:
@@ -270,13 +278,6 @@ class Source:
 
     def _claim(self, name: str, value: Any) -> str:
         return f"{self.name}.{name}#{value}"
-
-    def _is_claimed(self, claim: str) -> bool:
-        try:
-            self._claims.get(claim, consistent_read=True)
-        except self._claims.DoesNotExist:
-            return False
-        return True
 
 
 class OutsideSource(Source):

@@ -207,3 +207,29 @@ def test_of_rows_made_at_once_with_one_value_one_is_made(volumes: Any) -> None:
     assert set().union(*outcomes) == {"email"}
     found = volumes.Reader.objects.filter(pk__in=[row.pk for row in rows])
     assert [row.pk for row in found] == [rows[outcomes.index(set())].pk]
+
+
+def test_a_unique_value_is_let_go_by_the_row_that_holds_it_and_no_other(
+    volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, objects = volumes.Reader.source, volumes.Reader.objects
+    row = objects.create(pk="r-1", email="ada@example.com")
+    read = source.get_many
+
+    def overtaken(keys: Any) -> Any:
+        found = read(keys)
+        monkeypatch.setattr(source, "get_many", read)
+        source.update(found[0], changed={"email": "bo@example.com"}, version=None)
+        objects.create(pk="r-2", email="ada@example.com")
+        return found
+
+    monkeypatch.setattr(source, "get_many", overtaken)
+    with pytest.raises(ChangedMeanwhileError):
+        source.update(row, changed={"email": "cy@example.com"}, version=None)
+    with pytest.raises(ChangedMeanwhileError):
+        row.delete()  # as it was read
+    with pytest.raises(RefusedError):
+        objects.create(pk="r-3", email="ada@example.com")
+    objects.get(pk="r-1").delete()
+    for key, email in (("r-4", "bo@example.com"), ("r-5", "cy@example.com")):
+        objects.create(pk=key, email=email)
