@@ -9,6 +9,7 @@ from django.db import NotSupportedError, models
 from django.forms.models import BaseInlineFormSet, BaseModelFormSet
 from django.http import HttpRequest
 
+from bookstore.dynamodb.admin.forms import changed_by_others, says
 from bookstore.dynamodb.admin.querysets import DynamoQuerySet
 
 if TYPE_CHECKING:
@@ -50,13 +51,18 @@ class EmbeddedModel(models.Model):
 
 
 class EmbeddedFormSet(_FormSet):
-    """The forms of an embedded list. ``attribute`` names the list in the façade's row."""
+    """The forms of an embedded list. ``attribute`` names the list in the façade's row.
+
+    One that is ``settled`` shows what is stored, and has nothing to save.
+    """
 
     attribute = ""
+    settled = False
 
     def __init__(self, data: Any = None, files: Any = None, instance: Any = None, **kwargs: Any) -> None:
         self.instance = instance if instance is not None else self.fk.remote_field.model()
         self.save_as_new = bool(kwargs.pop("save_as_new", False))
+        self.settled = kwargs.pop("settled", self.settled)
         kwargs.pop("queryset", None)
         embedded: Any = self.model
         fields = {field.attname for field in embedded._meta.concrete_fields}
@@ -78,26 +84,57 @@ class EmbeddedFormSet(_FormSet):
 
     def wanted_list(self) -> list[dict[str, Any]]:
         """Return the list as the forms say; what they do not show of a row stays."""
-        stored = self.stored_list()
-        wanted = []
-        for number, form in enumerate(self.forms):
-            is_new = number >= self.initial_form_count()
-            gone = self.can_delete and self._should_delete_form(form)  # type: ignore[attr-defined]  # the stubs leave it out
-            if gone or (is_new and not form.has_changed()):
-                continue
-            said = {
-                name: value
-                for name, value in form.cleaned_data.items()
-                if name not in {POSITION, self.fk.name, "DELETE"}
-            }
-            wanted.append({**({} if is_new else stored[form.instance.position]), **said})
+        stored, wanted = self.stored_list(), []
+        for form in self._forms_of_rows():
+            said = {name: form.cleaned_data[name] for name in self._shown(form)}
+            wanted.append({**(stored[form.instance.position] if form in self.initial_forms else {}), **said})
         return wanted
 
+    def is_outdated(self) -> bool:
+        """Tell whether the list is stored otherwise than its reader saw it."""
+        positions = [form.instance.position for form in self.initial_forms]
+        others = any(any(changed_by_others(form)) for form in self.initial_forms)
+        return others or positions != list(range(len(self.stored_list())))
+
+    def says(self, row: Any) -> bool:
+        """Tell whether a row has the list that was sent: it was saved by the same form."""
+        if self.settled:
+            return True
+        if not self.is_valid():
+            return False
+        stored, sent = getattr(row, self.attribute) or [], self._forms_of_rows()
+        return len(stored) == len(sent) and all(
+            says(form, {name: values.get(name) for name in self._shown(form)})
+            for form, values in zip(sent, stored, strict=True)
+        )
+
+    def _forms_of_rows(self) -> list[Any]:
+        """Return the forms of those rows that are to be in the list."""
+        known, gone = self.initial_forms, self.deleted_forms
+        return [form for form in self.forms if form not in gone and (form in known or form.has_changed())]
+
+    def _shown(self, form: Any) -> list[str]:
+        return [name for name in form.fields if name not in {POSITION, self.fk.name, "DELETE"}]
+
+    def is_valid(self) -> bool:
+        """Nothing stands in the way of a list that nobody changes."""
+        return self.settled or super().is_valid()
+
+    def has_changed(self) -> bool:
+        """Tell whether anything was changed."""
+        return not self.settled and super().has_changed()
+
     def add_fields(self, form: Any, index: int | None) -> None:
-        """Carry each row's position; Django would look it up in the store."""
+        """Carry what the reader saw, and each row's position; Django would look it up in the store."""
+        for field in form.fields.values():
+            field.show_hidden_initial = True
         super().add_fields(form, index)
         form.fields[POSITION] = forms.IntegerField(
-            required=False, widget=forms.HiddenInput, initial=form.instance.pk, label=""
+            required=False,
+            widget=forms.HiddenInput,
+            initial=form.instance.pk,
+            label="",
+            show_hidden_initial=True,
         )
 
 
@@ -130,20 +167,10 @@ class EmbeddedInline(_TabularInline):
 class ShownFormSet(EmbeddedFormSet):
     """Shows what is stored, whatever is sent."""
 
+    settled = True
+
     def __init__(self, data: Any = None, files: Any = None, instance: Any = None, **kwargs: Any) -> None:  # noqa: ARG002 - Django's signature
         super().__init__(None, None, instance, **kwargs)
-
-    def is_valid(self) -> bool:
-        """Nothing stands in the way."""
-        return True
-
-    def has_changed(self) -> bool:
-        """Nothing was changed."""
-        return False
-
-    def save(self, commit: bool = True) -> list[Any]:  # noqa: ARG002, FBT001, FBT002 - Django's signature
-        """Change nothing."""
-        return []
 
 
 class ShownInline(EmbeddedInline):

@@ -69,7 +69,7 @@ class FacadeForm(_ModelForm):
         # A list's rows, which have a prefix, carry no version; a form that carries none was not ours.
         unknown = stored is not None and self.prefix is None and self.cleaned_data.get(SEEN) is None
         if not self.instance._state.adding and (
-            unknown or self.version_seen != stored or any(self._changed_by_others())
+            unknown or self.version_seen != stored or any(changed_by_others(self))
         ):
             others, disputed = self._take_what_is_stored()
             if self.changed_data or unknown:
@@ -78,35 +78,23 @@ class FacadeForm(_ModelForm):
             self.add_error(name if name in self.fields else NON_FIELD_ERRORS, problem)
         return cleaned
 
+    def validate_unique(self) -> None:
+        """Leave it to the write, which knows who was first: it may have been this very form."""
+
     def says(self, row: Any) -> bool:
         """Tell whether a row is what was sent for a new one: it was made by the same form."""
         stored = model_to_dict(row, [name for name in self.fields if name != row._meta.pk.name])
-        return not any(_differs(self.fields[name], value, self[name].data) for name, value in stored.items())
+        return says(self, stored)
 
     def _version_stored(self) -> int | None:
         row = self.instance
         return None if row._state.adding else row.version_seen()
 
-    def _changed_by_others(self) -> Iterator[tuple[str, Any]]:
-        """Yield the fields that no longer hold what the reader saw, with what they hold."""
-        for name, field in self.fields.items():
-            key = self[name].html_initial_name
-            if (
-                name == SEEN
-                or not field.show_hidden_initial
-                or not any(sent.startswith(key) for sent in self.data)
-            ):
-                continue
-            stored = self.initial.get(name, field.initial)
-            hidden: Any = field.hidden_widget()
-            if _differs(field, stored, hidden.value_from_datadict(self.data, self.files, key)):
-                yield name, stored
-
     def _take_what_is_stored(self) -> tuple[list[str], dict[str, Any]]:
         """Rest the form on the row as it is; return what others changed, and of that what this person did too."""
         others, disputed = [], {}
         data: Any = self.data.copy()  # type: ignore[attr-defined]  # a QueryDict
-        for name, stored in self._changed_by_others():
+        for name, stored in changed_by_others(self):
             others.append(name)
             field = self.fields[name]
             if name in self.changed_data and _differs(field, stored, self[name].data):
@@ -134,6 +122,23 @@ class FacadeForm(_ModelForm):
             NON_FIELD_ERRORS,
             f"{sentence} {_('The form shows it; save again if you still want your changes.')}",
         )
+
+
+def changed_by_others(form: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that no longer hold what the reader saw, with what they hold."""
+    for name, field in form.fields.items():
+        key = form[name].html_initial_name
+        if not field.show_hidden_initial or not any(sent.startswith(key) for sent in form.data):
+            continue
+        stored = form.initial.get(name, field.initial)
+        hidden: Any = field.hidden_widget()
+        if _differs(field, stored, hidden.value_from_datadict(form.data, form.files, key)):
+            yield name, stored
+
+
+def says(form: Any, stored: Mapping[str, Any]) -> bool:
+    """Tell whether what is stored is what a form was sent with."""
+    return not any(_differs(form.fields[name], value, form[name].data) for name, value in stored.items())
 
 
 def _differs(field: forms.Field, stored: Any, sent: Any) -> bool:

@@ -35,7 +35,7 @@ from bookstore.dynamodb.admin.errors import (
     RefusedError,
     SearchAwayError,
 )
-from bookstore.dynamodb.admin.forms import SEEN, FacadeForm
+from bookstore.dynamodb.admin.forms import FacadeForm
 from bookstore.dynamodb.admin.models import ADDED, CHANGED, DELETED, LogItem
 from bookstore.dynamodb.admin.querysets import MOST_ROWS, DynamoQuerySet
 from bookstore.dynamodb.budget import waiting_at_most
@@ -199,15 +199,18 @@ class FacadeAdmin(_ModelAdmin):
         return form
 
     def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> Any:
-        """Show an embedded list as it is stored where somebody else saved meanwhile: its rows may be others."""
+        """Show an embedded list as it is stored where somebody else changed it meanwhile: its rows may be others."""
         kwargs: dict[str, Any] = super().get_formset_kwargs(request, obj, inline, prefix)
-        outdated = obj.pk and not obj._state.adding and request.POST.get(SEEN) != str(obj.version_seen())
-        editable = inline.has_change_permission(request, obj)
-        if "data" in kwargs and obj.source.version and outdated and editable:
-            for name in ("data", "files", "save_as_new"):
-                kwargs.pop(name, None)
-            sentence = _("The list of %(name)s shows what is stored now; make your changes to it again.")
-            messages.warning(request, sentence % {"name": inline.opts.verbose_name_plural})
+        if "data" in kwargs and not obj._state.adding and inline.has_change_permission(request, obj):
+            sent = inline.get_formset(request, obj)(**kwargs)
+            if sent.is_outdated():
+                settled = sent.says(obj) or not sent.has_changed()
+                kwargs = {"instance": obj, "prefix": prefix, "settled": settled}
+                if not settled:
+                    sentence = _(
+                        "The list of %(name)s shows what is stored now; make your changes to it again."
+                    )
+                    messages.warning(request, sentence % {"name": inline.opts.verbose_name_plural})
         return kwargs
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
@@ -251,7 +254,7 @@ class FacadeAdmin(_ModelAdmin):
             if object_id is None or "_saveasnew" in request.POST:
                 if row := self._made_before(request):
                     return self.response_add(request, row)
-                request._refused = {"": _("There is such a row already.")}  # type: ignore[attr-defined]
+                request._refused = {self.opts.pk.name: _("There is such a row already.")}  # type: ignore[attr-defined]
         except RefusedError as error:
             request._refused = error.problems  # type: ignore[attr-defined]
         except AwayError as error:
@@ -264,7 +267,8 @@ class FacadeAdmin(_ModelAdmin):
         if not form.is_valid():
             return None
         row = self.get_object(request, _keyed(form.instance).pk)
-        return row if row is not None and form.says(row) else None
+        lists, _inlines = self._create_formsets(request, form.instance, change=False)  # type: ignore[attr-defined]  # the stubs leave it out
+        return row if row is not None and all(each.says(row) for each in (form, *lists)) else None
 
     def to_the_list(self, request: HttpRequest, error: AwayError) -> HttpResponse:
         """Lead from a row that cannot be read to the list, which says why."""
@@ -298,7 +302,6 @@ class FacadeAdmin(_ModelAdmin):
                 title = str(capfirst(row._meta.get_field(name).verbose_name))
                 changes.append((title, said, value, name))
         for formset in formsets:
-            formset.save(commit=False)  # finds out what is new, changed and gone
             if formset.has_changed():
                 before, after = formset.stored_list(), formset.wanted_list()
                 changed[formset.attribute] = after

@@ -21,7 +21,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q, QuerySet
 from django.db.models.lookups import Exact, In
 from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
-from django.forms.models import BaseInlineFormSet, BaseModelFormSet
+from django.forms.models import BaseModelFormSet
 from django.middleware.csrf import CsrfViewMiddleware
 from django.template import engines
 
@@ -40,6 +40,7 @@ METHODS = [
     (ChangeList, "_get_default_ordering", ["self"]),
     (ModelAdmin, "_get_obj_does_not_exist_redirect", ["self", "request", "opts", "object_id"]),
     (ModelAdmin, "_save_formset", ["self", "request", "formset"]),
+    (ModelAdmin, "_create_formsets", ["self", "request", "obj", "change"]),
     (ModelAdmin, "_get_base_actions", ["self", "action_location"]),
     (ModelAdmin, "save_related", ["self", "request", "form", "formsets", "change"]),
     (ModelAdmin, "log_change", ["self", "request", "obj", "message"]),
@@ -48,7 +49,6 @@ METHODS = [
     (AdminSite, "get_log_entries", ["self", "request"]),
     (AdminSite, "each_context", ["self", "request"]),
     (BaseModelFormSet, "add_fields", ["self", "form", "index"]),
-    (BaseInlineFormSet, "_should_delete_form", ["self", "form"]),
     (type(ContentType.objects), "_add_to_cache", ["self", "using", "ct"]),
     (SessionBase, "_get_session", ["self", "no_load"]),
     (SessionBase, "_get_new_session_key", ["self"]),
