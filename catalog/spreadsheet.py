@@ -13,8 +13,8 @@ from decimal import Decimal
 from io import StringIO
 from typing import Any
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from bookstore.dynamodb.admin.spreadsheets import CALCULATES, csv_line
 from catalog.csv_import import ImportFileError, numbered_rows
@@ -135,12 +135,10 @@ def read(content: bytes, *, name: str) -> list[Said | Unreadable]:
     rows: list[Said | Unreadable] = []
     for line, cells in numbered_rows(reader):
         if len(rows) == MOST_ROWS:
-            told = ngettext(
-                "%(name)s has more than %(most)d row; divide it, and import one part after another.",
-                "%(name)s has more than %(most)d rows; divide it, and import one part after another.",
-                MOST_ROWS,
+            told = _("%(name)s has more than %(most)s rows; divide it, and import one part after another.")
+            raise ImportFileError(
+                told % {"name": name, "most": number_format(MOST_ROWS, force_grouping=True)}
             )
-            raise ImportFileError(told % {"name": name, "most": MOST_ROWS})
         if isinstance(cells, str):
             rows.append(Unreadable(line, cells))
         elif any(cell.strip() for cell in cells):

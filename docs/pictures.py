@@ -1,6 +1,7 @@
 """Draw the pictures of the handbook for staff: `.venv/bin/python docs/pictures.py http://localhost:8000`.
 
-The shop runs meanwhile, freshly reset, as `make run` opens it; Chromium has to be installed.
+The shop runs meanwhile, freshly reset, as `make run` opens it; Chromium has to be installed. A second
+argument names another folder than the handbook's.
 """
 
 import re
@@ -8,47 +9,88 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
-FOLDER = Path(__file__).with_name("staff")
-SIZE = {"width": 1100, "height": 760}
-OWNER, PASSWORD = "owner@example.com", "Bookstore-1!"
+FOLDER = str(Path(__file__).with_name("staff"))
+WIDTH, LEAST_HEIGHT = 1100, 480
+OWNER, READER, PASSWORD = "owner@example.com", "reader@example.com", "Bookstore-1!"
 
 
-def main(origin: str) -> None:
-    """Sign in as the owner, walk through a day's work, and draw each page."""
-    FOLDER.mkdir(exist_ok=True)
+def main(origin: str = "http://localhost:8000", folder: str = FOLDER) -> None:
+    """Buy a book as a reader, sign in as the owner, walk through a day's work, and draw each page."""
+    Path(folder).mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = chromium.new_context(base_url=origin, viewport=SIZE, reduced_motion="reduce").new_page()  # type: ignore[arg-type]  # a size like any other
+        buy(visit(chromium, origin))
+        page = visit(chromium, origin)
         page.goto("/admin/")
-        page.locator("input[name=username]").fill(OWNER)
-        page.locator("input[name=password]").fill(PASSWORD)
-        page.locator("button[type=submit], input[type=submit]").first.click()
+        sign_in(page, OWNER)
         page.wait_for_url(re.compile("/admin/$"))
-        draw(page, "front-page", "/admin/", height=1180)
-        draw(page, "to-pack", "/admin/orders/order/?queue=to-pack")
+
+        def draw(name: str, address: str = "", *, at_most: int = 0) -> None:
+            """Save a picture of a page, or of the one that is open: all of it, or its first so many pixels."""
+            if address:
+                page.goto(address)
+            page.wait_for_load_state("networkidle")
+            clip: FloatRect | None = {"x": 0, "y": 0, "width": WIDTH, "height": at_most} if at_most else None
+            page.screenshot(path=f"{folder}/{name}.png", full_page=True, clip=clip)
+
+        draw("to-pack", "/admin/orders/order/?queue=to-pack")
         for_all(page, "Print packing slips")
-        draw(page, "packing-slips")
+        draw("packing-slips", at_most=760)
         page.goto("/admin/orders/order/?queue=to-ship")
         page.locator("#result_list tbody th a").first.click()
         order = page.url
-        draw(page, "order", height=900)
-        draw(page, "ship", re.sub("change/.*", "do/ship/", order), height=520)
-        draw(page, "refund", re.sub("change/.*", "do/refund/", order))
-        draw(page, "book", "/admin/catalog/book/bk-1001/change/", height=1000)
-        draw(page, "cover", "/admin/catalog/book/bk-1001/cover/", height=560)
-        draw(page, "stock", "/admin/catalog/book/bk-1001/stock/", height=820)
+        draw("order")
+        draw("ship", re.sub("change/.*", "do/ship/", order))
+        draw("refund", re.sub("change/.*", "do/refund/", order))
+        draw("book", "/admin/catalog/book/bk-1001/change/", at_most=1410)
+        draw("cover", "/admin/catalog/book/bk-1001/cover/")
+        page.goto("/admin/catalog/book/bk-1001/stock/")
+        page.locator("input[name=copies]").fill("12")
+        page.get_by_role("button", name="Receive").click()
+        draw("stock")
         page.goto("/admin/catalog/book/?category=poetry")
         for_all(page, "Change the price by percent …")
         page.locator("input[name=percent]").fill("5")
         page.get_by_role("button", name="Show what they would cost").click()
-        draw(page, "prices")
-        draw(page, "import", "/admin/catalog/book/import/", height=640)
+        draw("prices")
+        draw("import", "/admin/catalog/book/import/")
         page.goto("/admin/accounts/customer/?q=reader")
         page.locator("#result_list tbody th a").first.click()
-        draw(page, "customer", height=860)
+        draw("customer")
+        draw("front-page", "/admin/")
         chromium.close()
+
+
+def visit(chromium: Browser, origin: str) -> Page:
+    """Open a browser's window that nobody is signed in with."""
+    size = {"width": WIDTH, "height": LEAST_HEIGHT}
+    return chromium.new_context(base_url=origin, viewport=size, reduced_motion="reduce").new_page()  # type: ignore[arg-type]  # a size like any other
+
+
+def sign_in(page: Page, email: str) -> None:
+    """Fill in the sign-in page, which the browser is on."""
+    page.locator("input[name=username]").fill(email)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("button[type=submit], input[type=submit]").first.click()
+
+
+def buy(page: Page) -> None:
+    """Order and pay a book as the reader, so that the customer's page has an order to show."""
+    page.goto("/books/bk-1001/")
+    page.get_by_role("button", name="Add to cart").click()
+    page.get_by_text("in your cart").first.wait_for()
+    page.goto("/checkout/")
+    sign_in(page, READER)
+    address = {"name": "Ada Reader", "line1": "1 Library Lane", "city": "York", "postcode": "YO1 7HH"}
+    for field, words in address.items():
+        page.locator(f"[name={field}]").fill(words)
+    page.get_by_role("button", name=re.compile("Order and pay")).click()
+    for field, words in {"card_number": "4242 4242 4242 4242", "expiry": "12/34", "cvc": "123"}.items():
+        page.locator(f"[name={field}]").fill(words)
+    page.locator("form:has([name=card_number]) button[type=submit]").first.click()
+    page.wait_for_url(re.compile(r"/orders/[0-9a-f-]{36}/"))
 
 
 def for_all(page: Page, action: str) -> None:
@@ -58,14 +100,5 @@ def for_all(page: Page, action: str) -> None:
     page.locator("button[name=index]").first.click()
 
 
-def draw(page: Page, name: str, address: str = "", *, height: int = SIZE["height"]) -> None:
-    """Save a picture of a page, or of the one that is open."""
-    if address:
-        page.goto(address)
-    page.wait_for_load_state("networkidle")
-    page.set_viewport_size({"width": SIZE["width"], "height": height})
-    page.screenshot(path=FOLDER / f"{name}.png")
-
-
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8000")
+    main(*sys.argv[1:])

@@ -25,9 +25,9 @@ from catalog.prices import NewPrice
 from catalog.staff.fields import field_change
 
 ROUNDINGS = [
-    (prices.CENT, gettext_lazy("to the penny")),
-    (prices.NINETY_NINE, gettext_lazy("to the nearest price that ends in .99")),
-    (prices.HALF, gettext_lazy("to the nearest 0.50")),
+    (prices.CENT, gettext_lazy("the nearest penny")),
+    (prices.NINETY_NINE, gettext_lazy("the nearest price that ends in .99")),
+    (prices.HALF, gettext_lazy("the nearest 0.50")),
 ]
 
 # The books chosen, as they were: number, version, title, price. Signed, so that nobody adds to them.
@@ -46,7 +46,7 @@ class PercentForm(forms.Form):
         decimal_places=2,
         help_text=gettext_lazy("Such as 5, or -12.5 to lower them."),
     )
-    rounding = forms.ChoiceField(label=gettext_lazy("Rounded, half up"), choices=ROUNDINGS)
+    rounding = forms.ChoiceField(label=gettext_lazy("Round to"), choices=ROUNDINGS)
 
 
 def ask(admin: ToolsAdmin, request: HttpRequest, books: Any) -> HttpResponseBase:

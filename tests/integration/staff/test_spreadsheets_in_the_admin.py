@@ -285,7 +285,7 @@ def test_an_import_of_which_much_is_left_alone_tells_the_first_of_it(
         ("title\nÉmile".encode("latin-1"), "save it as “CSV UTF-8”"),
         (b"number,title,<script>\n", "“<script>”"),
         (b"number,title\n" + b"x" * 50_000_000, "50.0 MB; at most 2 MB"),
-        (b"number,price\n" + b"b-1,5\n" * 1500, "more than 1000 rows"),
+        (b"number,price\n" + b"b-1,5\n" * 1500, "more than 1,000 rows"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_a_sentence(
@@ -293,6 +293,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_a_sentence(
 ) -> None:
     response = sent(owner, content)
     assert told in text(response)
+    assert "at most 1,000 rows and 2 MB" in text(response)
     assert b"<script>&" not in response.content
 
 

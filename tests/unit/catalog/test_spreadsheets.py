@@ -99,7 +99,7 @@ def test_spreadsheets_of_several_countries_are_read(separator: str, end: str) ->
         (b"number,title,title\n1,2,3", "the column title twice"),
         (b"number,title\n", "no rows below its headings"),
         (b"number,title\n,\n , \n", "no rows below its headings"),
-        (b"number,title\n" + b"1,x\n" * 1001, "more than 1000 rows; divide it"),
+        (b"number,title\n" + b"1,x\n" * 1001, "more than 1,000 rows; divide it"),
         (b"number,title\n" + b"x" * 2_000_000, "2.0 MB; at most 2 MB are imported at once"),
     ],
 )
