@@ -507,7 +507,8 @@ class OrderAdmin(ToolsAdmin):
             seen = printed.get(row.pk, 0) if printed else None
             with in_the_admins_words():
                 order = step(**of(request, row), seen=seen, beside=self.beside(request, row, told))
-            taken = next((each for each in reversed(order.history) if each.status == to), None)
+            # The first: what is told later beside the same state, such as another address, is not the step.
+            taken = next((each for each in order.history if each.status == to), None)
             if taken is not None and taken.by != str(request.user):
                 at = date_format(localtime(taken.at), "j F Y, H:i")
                 sentence = _("it was %(done)s by %(who)s on %(at)s already.")

@@ -156,8 +156,8 @@ def note_order(
 
     ``note_id`` is drawn with the form: the same again is the same note, and ``SentBeforeError`` when it says
     something else. Notes stand in no way of each other, so they ask for no version. Raises ``BadStepError``
-    for a note that is empty or too long, for one more than an order holds, and for one to a customer who
-    was forgotten.
+    for a note that is empty or too long, for one more than an order holds, for one about a customer who was
+    forgotten, whom it might name, and for one to a customer without an e-mail address.
     """
     text = check_text(text, most=NOTE_CHARACTERS, field="text", missing=_("Write something."))
 
@@ -167,6 +167,10 @@ def note_order(
             if (there.text, there.to_customer) != (text, to_customer):
                 raise sent_before()
             return order
+        if not order.address.name:
+            raise BadStepError(
+                _("The customer was forgotten: nothing more is written about this order."), field="text"
+            )
         if len(order.notes) >= MOST_NOTES:
             raise BadStepError(_("This order has as many notes as it can hold."), field="text")
         if to_customer and not order.email:

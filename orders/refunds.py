@@ -46,6 +46,7 @@ from orders.steps import (
     free_copies,
     in_turn,
     kept_copies,
+    kept_reason,
     next_version,
     restocking,
     sent_before,
@@ -96,14 +97,15 @@ def refund_order(
 
     @in_turn
     def refund_some(order: Order) -> Order:
+        why = kept_reason(order, reason)
         if refund := _refund_of(order, refund_id):
-            _check_same(order, refund, amount=amount, lines=lines, restock=restock, reason=reason)
+            _check_same(order, refund, amount=amount, lines=lines, restock=restock, reason=why)
             return _make_now(order, refund, at=at)
         check_seen(order, seen, by=by)
         if order.state not in BOUGHT:
             raise too_late(order)
         refund = _draft(
-            order, refund_id, amount=amount, lines=lines, restock=restock, by=by, reason=reason, at=at
+            order, refund_id, amount=amount, lines=lines, restock=restock, by=by, reason=why, at=at
         )
         take_step(_with_refunds(order, [*order.refunds, refund]), beside=beside)
         return _make_now(order, refund, at=at)
@@ -140,8 +142,9 @@ def return_order(
 
     @in_turn
     def take_back(order: Order) -> Order:
+        why = kept_reason(order, reason)
         if refund := _refund_of(order, refund_id):
-            _check_same(order, refund, amount=refund.amount, lines=lines, restock=restock, reason=reason)
+            _check_same(order, refund, amount=refund.amount, lines=lines, restock=restock, reason=why)
             return _make_now(order, refund, at=at)
         check_seen(order, seen, by=by)
         if order.state is Status.RETURNED or _was_returned(order):
@@ -152,15 +155,15 @@ def return_order(
         copies = dict(lines) if lines is not None else kept
         if copies != kept or not kept:  # whoever has all of them has those of a pending refund too
             check_copies(order, copies)
-        restocks = restocking(order, copies, by=by, reason=reason, at=at) if restock else ()
+        restocks = restocking(order, copies, by=by, reason=why, at=at) if restock else ()
         after = credited(order, copies, as_="returned")
         if copies == kept:
-            step: Rewrite = Step(order, Status.RETURNED, by=by, reason=reason, owing=True, at=at, lines=after)
+            step: Rewrite = Step(order, Status.RETURNED, by=by, reason=why, owing=True, at=at, lines=after)
             take_step(step, restocks=restocks, beside=beside)
             return settle_now(order, at=at)
         _check_room(order, field="lines")
         amount = min(_cost_of(order, copies), order.refundable)
-        refund = _refund(order, refund_id, amount, copies=copies, by=by, reason=reason, at=at)
+        refund = _refund(order, refund_id, amount, copies=copies, by=by, reason=why, at=at)
         refund.returned, refund.restock = True, restock
         if not amount:
             refund.state = REFUND_DONE
@@ -198,19 +201,20 @@ def settle_otherwise(
 
     @in_turn
     def settle_so(order: Order) -> Order:
+        why = kept_reason(order, reason)
         check_seen(order, seen, by=by)
         if order.state is Status.REFUNDED:
             return order
         if not refusal_of(order) or order.pending_refunds:
             raise too_late(order)
         rest = payments.provider().payment_of(order_id).amount - order.refunded
-        refund = _last_of(order, rest, by=by, reason=reason, at=at)
+        refund = _last_of(order, rest, by=by, reason=why, at=at)
         refund.otherwise = True
         step = Step(
             order,
             Status.REFUNDED,
             by=by,
-            reason=reason,
+            reason=why,
             at=at,
             refunds=[*order.refunds, refund],
             refunded=order.refunded + rest,

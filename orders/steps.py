@@ -14,8 +14,10 @@ from functools import partial, wraps
 from typing import Any, Concatenate, NotRequired, TypedDict
 
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
@@ -29,7 +31,7 @@ from orders.errors import BadStepError, OrderBusyError, OrderChangedError, SentB
 from orders.models import Order, OrderLine, StatusChange, UnpaidOrder
 from orders.queues import queue_key, queue_of
 from orders.selectors import get_order
-from orders.states import LABELS, REASONS, SENT_ELSEWHERE, Status, may_become
+from orders.states import ERASED, LABELS, NOTHING_PAID, REASONS, SENT_ELSEWHERE, Status, may_become
 
 ROUNDS = 5  # how often a step is planned anew when the order changed under it
 REASON_CHARACTERS = 500
@@ -247,6 +249,14 @@ def free_copies(order: Order) -> Counter[str]:
 # What a clerk saw, and what others did since.
 
 
+# What was done in a step that is told beside the state, and leaves it as it was.
+_BESIDE: Mapping[str, Promise] = {
+    SENT_ELSEWHERE: gettext_lazy("given another address"),
+    ERASED: gettext_lazy("freed of name and address"),
+    NOTHING_PAID: gettext_lazy("found to be unpaid"),
+}
+
+
 @dataclass(frozen=True)
 class Act:
     """Something that was done with an order."""
@@ -263,9 +273,7 @@ def acts_of(order: Order) -> list[Act]:
         Act(
             int(each.version),
             each.by,
-            _("given another address")
-            if each.reason == SENT_ELSEWHERE
-            else str(LABELS[Status(each.status)]).lower(),
+            str(_BESIDE.get(each.reason, LABELS[Status(each.status)])).lower(),
             each.at,
         )
         for each in order.history
@@ -332,6 +340,11 @@ def sent_before() -> SentBeforeError:
 def check_reason(reason: str, *, needed: bool = True) -> str:
     """Return a reason without what surrounds it; raise ``BadStepError`` when it is missing or too long."""
     return check_text(reason, most=REASON_CHARACTERS, field="reason", missing=_("Say why.") if needed else "")
+
+
+def kept_reason(order: Order, reason: str) -> str:
+    """Return what an order keeps of a reason: nothing once its customer was forgotten, whom it might name."""
+    return reason if order.address.name else ""
 
 
 def check_text(text: str, *, most: int, field: str, missing: str = "") -> str:

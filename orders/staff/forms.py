@@ -24,6 +24,13 @@ class _Reasoned(ToolForm):
         help_text=gettext_lazy("For the shop’s own record; the customer does not see it."),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.row.order.address.name:
+            self.fields["reason"].help_text = _(
+                "The customer was forgotten, so the order does not keep this."
+            )
+
 
 class ShipForm(ToolForm):
     """With whom a parcel leaves, and under which number."""

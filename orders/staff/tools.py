@@ -224,5 +224,12 @@ TOOLS = (
         offered=lambda row: row.state in CANCELLABLE_BY_STAFF,
         explained=gettext_lazy("The copies go back into stock, and what was paid to the customer."),
     ),
-    Tool("note", gettext_lazy("Write a note"), "change", _note, form=NoteForm),
+    Tool(
+        "note",
+        gettext_lazy("Write a note"),
+        "change",
+        _note,
+        form=NoteForm,
+        offered=lambda row: bool(row.order.address.name),
+    ),
 )

@@ -19,13 +19,13 @@ from catalog import services as catalogue
 from catalog.models import Book, StockEntry
 from catalog.selectors import reviews_by
 from orders import payments, services
-from orders.errors import OrderError, OrderNotFoundError, TooLateError
+from orders.errors import BadStepError, OrderError, OrderNotFoundError, TooLateError
 from orders.fulfilment import note_order
 from orders.ids import draw_order_id
 from orders.models import Order
 from orders.payments.base import PaymentState, PaymentUnavailableError
 from orders.payments.demonstration import Demonstration
-from orders.refunds import refund_order, return_order
+from orders.refunds import refund_order, return_order, settle_otherwise
 from orders.selectors import queued
 from orders.services import Released, cancel_order, release_unpaid
 from orders.states import Status
@@ -366,6 +366,27 @@ def test_a_forgotten_customers_parcel_notes_and_staffs_words_are_gone(emma, prov
     assert "Ada" not in str(order.serialize())
     assert "1234567890" not in str(order.serialize())
     assert (order.status, order.given_back) == ("refunded", placed.total)
+
+
+def test_words_of_staff_about_a_forgotten_customer_are_not_kept(emma, provider, placed):
+    fill_cart("c-2", b_emma=1)
+    owed = reserve("c-2", total="7.99")
+    pay_at(provider, owed, takes_nothing_back=True)
+    place(owed)
+    for order in (placed, owed):
+        send_on(order, Status.PACKED, Status.SHIPPED, Status.DELIVERED)
+        services.erase_customer(customer_id=order.customer_id, at=NOW)
+    for _twice in range(2):  # the same form is the same still
+        refund_order(**named(placed), refund_id="r-1", amount=Decimal("1.00"), reason="Ada rang.")
+        return_order(**named(placed), refund_id="r-2", lines={"b-emma": 1}, reason="Ada moved.")
+        return_order(**named(owed), refund_id="r-3", reason="Ada moved.")
+    settle_otherwise(**named(owed), reason="To Ada's bank.")
+    with pytest.raises(BadStepError, match="The customer was forgotten"):
+        note_order(**named(placed), note_id="n-1", text="Ada rang.", to_customer=False)
+    for customer, given_back in (("c-1", "8.99"), ("c-2", "7.99")):
+        order = the_order(customer)
+        assert "Ada" not in str(order.serialize())
+        assert order.given_back == Decimal(given_back)
 
 
 def test_a_refused_erasure_leaves_reviews_stars_and_cart(emma, provider, placed, client, sign_in):

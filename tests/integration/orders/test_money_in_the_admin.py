@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from bookstore.devstack.payment_provider import Provider
 from bookstore.dynamodb.admin.models import LogItem
+from orders import services
 from orders.models import Order
 from orders.states import Status
 from tests import factories
@@ -242,6 +244,18 @@ def test_no_words_of_staff_stand_in_the_log_which_outlives_an_erasure(
         log = str([each.attribute_values for each in LogItem.query(f"orders.order#c-1~{order.order_id}")])
         assert "Zhang" not in log
         assert "AB123456789GB" not in log
+
+
+def test_a_clerk_is_told_that_the_customer_was_forgotten_meanwhile_and_says_no_more_of_them(
+    clerk: Client, paid: Order
+) -> None:
+    use(clerk, sent(clerk, paid), "deliver")
+    form = {**hidden(text(clerk.get(of(paid, "refund")))), "amount": "1.00", "reason": "Bo Zhang rang."}
+    services.erase_customer(customer_id="c-1", at=timezone.now())
+    page = text(clerk.post(of(paid, "refund"), form, follow=True))
+    assert "This order was freed of name and address by the customer on" in page
+    assert "The customer was forgotten, so the order does not keep this." in page
+    assert "Write a note" not in text(clerk.get(of(paid)))
 
 
 def test_a_provider_that_does_not_answer_leaves_it_for_later_and_says_so(clerk: Client, emma: Any) -> None:
