@@ -11,9 +11,19 @@ HERE = Path(__file__).parents[3]
 TEN_LINES = 10
 README = (HERE / "bookstore/dynamodb/admin/README.md").read_text()
 BLOCKS = [each.partition("```")[0] for each in README.split("```python\n")[1:]]
-TABLE, ADMIN, TOOLS, PANELS, SETTINGS, TESTS = (
+TABLE, ADMIN, TOOLS, PANELS, LOAN_TABLE, LOANS, SETTINGS, TESTS = (
     next(block for block in BLOCKS if word in block)
-    for word in ("class NoteItem", "class NoteAdmin", "LendForm", "@front_page", "INSTALLED_APPS", "TestCase")
+    for word in (
+        *(
+            "class NoteItem",
+            "class NoteAdmin",
+            "LendForm",
+            "@front_page",
+            "class LoanItem",
+            "class LoanAdmin",
+        ),
+        *("INSTALLED_APPS", "TestCase"),
+    )
 )
 
 # What the README leaves to a project: what else it has, and who is who in it.
@@ -59,6 +69,8 @@ class People(BaseBackend):
         return Person(name=name)
 """
 MORE_IMPORTS = """
+import re
+from datetime import UTC, datetime
 from io import StringIO
 
 from django.core import checks
@@ -67,7 +79,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.test import Client, SimpleTestCase, TransactionTestCase
 
-from notes.models import Person
+from bookstore.dynamodb.attributes import instant_text
+from notes.models import CopyItem, LoanItem, Person
 from notes.tools import BookAdmin
 """
 OF_THE_TOOLS = """
@@ -96,6 +109,21 @@ MORE_TESTS = """
         self.assertEqual(self.client.post(f"{address}change/", changes).status_code, 302)
         note = Note.objects.get(pk="art~2026-11-28")
         self.assertEqual((note.topic, note.written, note.text), ("art", "2026-11-28", "Changed"))
+
+    def test_loans_are_listed_over_the_years_and_their_copies_changed_below_the_form(self):
+        self.client.force_login(Person(name="ada"))
+        year = datetime.now(UTC).year
+        for of in (year - 1, year):
+            at, copies = datetime(of, 1, 1, tzinfo=UTC), [CopyItem(title="Emma")]
+            key = f"{instant_text(at)}#loan-{of}"
+            LoanItem(f"loan-{of}", lent_at=at, year=str(of), lent_key=key, copies=copies).save()
+        page = self.client.get("/admin/notes/loan/").content.decode()
+        self.assertLess(page.index(f">loan-{year}<"), page.index(f">loan-{year - 1}<"))
+        address = f"/admin/notes/loan/loan-{year}/change/"
+        page = self.client.get(address).content.decode()
+        form = dict(re.findall(r'<input [^>]*name="([^"]*)" value="([^"]*)"', page))
+        self.assertEqual(self.client.post(address, form | {"-1-0-condition": "worn"}).status_code, 302)
+        self.assertEqual([copy.condition for copy in LoanItem.get(f"loan-{year}").copies], ["worn"])
 
     def test_the_front_page_has_its_panel_and_the_example_of_tools_is_in_order(self):
         self.client.force_login(Person(name="ada"))
@@ -152,8 +180,8 @@ def test_the_readmes_examples_make_a_project_that_djangos_own_test_cases_run_in(
         "project/settings.py": SETTINGS + OTHER_SETTINGS,
         "project/staff_urls.py": "from django.contrib.admin import site\nfrom django.urls import path\n"
         'urlpatterns = [path("admin/", site.urls)]\n',
-        "notes/models.py": TABLE + PERSON,
-        "notes/admin.py": f"from notes.models import NoteItem\n{ADMIN}",
+        "notes/models.py": TABLE + LOAN_TABLE + PERSON,
+        "notes/admin.py": f"from notes.models import LoanItem, NoteItem\n{ADMIN}{LOANS}",
         "notes/people.py": PEOPLE,
         "notes/tools.py": OF_THE_TOOLS + TOOLS,
         "notes/front_page.py": OF_THE_PANELS + PANELS,
@@ -176,4 +204,4 @@ def test_the_readmes_examples_make_a_project_that_djangos_own_test_cases_run_in(
         cwd=tmp_path,
     )
     assert done.stderr.rstrip().endswith("OK"), done.stderr
-    assert "Ran 9 tests" in done.stderr
+    assert "Ran 10 tests" in done.stderr
