@@ -5,7 +5,7 @@ The columns are those of ``spreadsheet``, so that the file can be changed and br
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -23,6 +23,7 @@ from catalog.spreadsheet import book_line, heading_line
 
 COMMAND = "export_books"
 FOLDER = "uploads/exports"
+KEPT = timedelta(days=1)  # by the bucket's own rule
 LINK_SECONDS = 10 * 60
 MOST_BYTES_AT_ONCE = (
     4_000_000  # a page's answer ends at 6 MB, a third of which Lambda takes for its own writing

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils import timezone
 
 from bookstore import aws
 from bookstore.tasks import calls, services
@@ -103,4 +104,4 @@ def find_upload(*, book_id: str, upload_id: str) -> Upload:
     reached: dict[str, Any] = task.reached or {}
     if task.state == services.DONE and reached.get("refused"):
         return Upload("refused", reason=str(reached["refused"]), key=arguments[1])
-    return Upload(str(task.state), key=arguments[1])
+    return Upload(calls.state_of(task, at=timezone.now()), key=arguments[1])

@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 
 from bookstore import aws
+from bookstore.tasks import services
 from bookstore.tasks.errors import TaskNotBegunError
 from bookstore.tasks.models import Task
 
@@ -38,3 +40,15 @@ def find_task(task_id: str) -> Task | None:
         return Task.get(task_id, consistent_read=True)
     except Task.DoesNotExist:
         return None
+
+
+def state_of(task: Task | None, *, at: datetime) -> str:
+    """Return a task's state to those who asked for it; empty while nobody has begun it.
+
+    One whose process was killed counts as failed: nobody holds it any more, so asking again goes on with it.
+    """
+    if task is None:
+        return ""
+    held = timedelta(seconds=services.HELD_SECONDS)
+    is_killed = task.state == services.RUNNING and at - task.updated_at > held
+    return services.FAILED if is_killed else str(task.state)

@@ -88,16 +88,19 @@ class SpreadsheetPages(PagesAdmin):
     def plan_view(self, request: HttpRequest, import_id: str) -> HttpResponse:
         """Show what an import would change; after a yes, once, what became of it."""
         task = calls.find_task(book_import.task_id_of(_name(import_id)))
-        under_way = task is not None and task.state == services.RUNNING
+        state = calls.state_of(task, at=timezone.now())
         try:
             # A look at how far it is, every two seconds, needs no plan.
-            plan = None if under_way and _asks_for_part(request) else book_import.kept(import_id)
+            under_way = state == services.RUNNING and _asks_for_part(request)
+            plan = None if under_way else book_import.kept(import_id)
         except PlanGoneError as error:
-            messages.error(request, str(error))
-            return HttpResponseRedirect(self.address("import"))
+            if state != services.DONE:  # what became of it is told for as long as the task is kept
+                messages.error(request, str(error))
+                return HttpResponseRedirect(self.address("import"))
+            plan = None
         here = self.address("import_plan", import_id)
         if request.method == "POST":
-            if task is None or task.state == services.FAILED:
+            if state in {"", services.FAILED}:
                 return self._asked(
                     request,
                     here,
@@ -110,10 +113,11 @@ class SpreadsheetPages(PagesAdmin):
             request,
             "import_plan.html",
             "_import_state.html",
-            title=_("Import of %(name)s") % {"name": plan.name if plan else ""},
+            title=_("Import of %(name)s") % {"name": plan.name} if plan else _("Import of books"),
             plan=plan,
             here=here,
             task=task,
+            state=state,
             asked="asked" in request.GET,
             reached=_reached(task),
         )
@@ -133,8 +137,15 @@ class SpreadsheetPages(PagesAdmin):
     def exported_view(self, request: HttpRequest, export_id: str) -> HttpResponse:
         """Show how an export comes on, and lead to its file."""
         task = calls.find_task(book_export.task_id_of(_name(export_id)))
-        done = task is not None and task.state == services.DONE
-        name = book_export.file_name(timezone.localtime(task.started_at)) if task is not None else ""
+        state = calls.state_of(task, at=timezone.now())
+        link = ""
+        if (
+            task is not None
+            and state == services.DONE
+            and timezone.now() - task.updated_at < book_export.KEPT
+        ):
+            name = book_export.file_name(timezone.localtime(task.started_at))
+            link = book_export.link_to(export_id, name=name)
         return self._page(
             request,
             "export.html",
@@ -144,7 +155,8 @@ class SpreadsheetPages(PagesAdmin):
             here=self.address("exported", export_id),
             asked=True,
             task=task,
-            link=book_export.link_to(export_id, name=name) if done else "",
+            state=state,
+            link=link,
             reached=_reached(task),
         )
 

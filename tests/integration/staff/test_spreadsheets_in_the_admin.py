@@ -4,7 +4,7 @@ import csv
 import html
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -15,6 +15,8 @@ from django.test import Client
 
 from bookstore import aws
 from bookstore.dynamodb.admin.models import LogItem
+from bookstore.tasks.models import Task
+from bookstore.tasks.services import HELD_SECONDS
 from catalog import book_export, book_import, services
 from catalog.models import Book, Category
 from catalog.selectors import get_book
@@ -46,6 +48,13 @@ def planned(client: Client, content: str | bytes) -> str:
     response = sent(client, content)
     assert response.status_code == 302, text(response)
     return str(response.headers["Location"])
+
+
+def backdate(task_id: str, **ago: float) -> None:
+    """Have a task be as it is for so long."""
+    then = datetime.now(UTC) - timedelta(**ago)
+    held = int(then.timestamp()) + HELD_SECONDS
+    Task(task_id).update(actions=[Task.updated_at.set(then), Task.held_until.set(held)])
 
 
 def counts(page: str) -> dict[str, int]:
@@ -224,11 +233,16 @@ def test_an_export_that_outlasts_a_call_goes_on_in_the_next(
     owner.post(f"{BOOKS}export/", {"export": "a" * 32})
     states = [each["state"] for each in asked.answer(milliseconds=1_000)]
     assert states[0] == "running"
+    here = f"{BOOKS}export/{'a' * 32}/"
+    assert "Download it" in text(owner.get(here))
     assert states[-1] == "done"
     assert len(states) >= 2
     found = aws.s3().get_object(Bucket="test-covers", Key=f"uploads/exports/{'a' * 32}.csv")["Body"].read()
     numbers = [row["number"] for row in csv.DictReader(StringIO(found.decode("utf-8-sig")))]
     assert sorted(numbers) == [f"b-{number}" for number in range(8)]
+    backdate(f"export-{'a' * 32}", hours=25)
+    page = text(owner.get(here))
+    assert ("The file is gone" in page, "Download it" in page) == (True, False)
 
 
 def test_an_import_that_was_killed_goes_on_and_does_nothing_twice(
@@ -251,13 +265,16 @@ def test_an_import_that_was_killed_goes_on_and_does_nothing_twice(
         broken.setattr(book_import.services, "add_book", killed)
         with pytest.raises(KeyboardInterrupt):
             asked.answer()
-    plan = book_import.kept(here.split("/")[-2])
-    done = book_import.apply(
-        plan, by=book_import.audit.Person("o", "o"), at=get_book("b-e").added_at, on_rows=print
-    )
-    assert (done.added, done.changed, done.failed, done.finished) == (4, 1, [], True)
+    assert "being changed" in text(owner.get(here))  # nobody can know yet
+    backdate(f"import-{here.split('/')[-2]}", minutes=3)
+    assert "Try again" in text(owner.get(here))
+    owner.post(here)
+    assert [each["state"] for each in asked.answer()] == ["done"]
+    assert "4 books were added, 1 changed." in text(owner.get(here))
     assert int(get_book("b-e").version) == 2
     assert len(list(LogItem.query("catalog.book#n-0"))) == 1
+    aws.s3().delete_object(Bucket="test-covers", Key=f"uploads/imports/{here.split('/')[-2]}.json")
+    assert "4 books were added, 1 changed." in text(owner.get(here)), "also when the plan has gone"
 
 
 def test_an_import_of_which_much_is_left_alone_tells_the_first_of_it(
