@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from bookstore.dynamodb.admin import audit
 from bookstore.dynamodb.admin.errors import RefusedError
 from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
-from catalog import services
+from catalog import selectors, services
 from catalog.staff.fields import SAID, field_change, label_of, said, said_in_the_log
 from catalog.staff.refusals import in_the_admins_words
 
@@ -81,7 +81,7 @@ class RestoreForm(ToolForm):
                 label_of(name),
                 now,
                 before,
-                _("The log holds only its beginning: it stays as it is.") if audit.is_cut(before) else "",
+                _why_not(name, before),
             )
             for name, before in then.items()
             if (now := audit.written(getattr(self.row, name))) != before
@@ -92,6 +92,15 @@ class RestoreForm(ToolForm):
     def possible(self) -> list[WayBack]:
         """What can be written back of it."""
         return [way for way in self.ways if not way.problem]
+
+
+def _why_not(name: str, before: str) -> str:
+    """Return why what a field said cannot be written back; empty where it can."""
+    if audit.is_cut(before):
+        return _("The log holds only its beginning: it stays as it is.")
+    if name == "category" and all(each.slug != before for each in selectors.categories()):
+        return _("There is no such category any more: it stays as it is.")
+    return ""
 
 
 def _said_before(entry: audit.Entry) -> Iterator[tuple[str, str]]:

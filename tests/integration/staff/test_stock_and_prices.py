@@ -483,6 +483,20 @@ def test_an_earlier_version_is_shown_and_written_back_as_a_new_change(owner: Cli
     assert "Went back to the version of" in text(owner.get(f"{BOOKS}b-1/history/"))
 
 
+def test_a_category_that_was_deleted_since_stays_as_it_is(owner: Client) -> None:
+    for slug in ("fiction", "plays"):
+        factories.category(slug)
+    factories.book("Emma", book_id="b-1", category="plays")
+    edit(owner, publisher="Murray")
+    edit(owner, publisher="Bentley", category="fiction")
+    Category(Category.PARTITION, "plays").delete()
+    selectors.forget_categories()
+    page = text(owner.get(restore_address(audit.history("catalog.book", "b-1")[1])))
+    assert "There is no such category any more: it stays as it is." in page
+    owner.post(f"{DO}restore/", fields(page, f"{DO}restore/"))
+    assert (stored().publisher, stored().category) == ("Murray", "fiction")
+
+
 def test_a_field_is_called_the_same_in_the_log_however_it_was_changed(owner: Client) -> None:
     factories.category()
     factories.book("Emma", book_id="b-1", authors=["Jane Austin"], location="A 1")
