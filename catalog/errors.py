@@ -62,7 +62,7 @@ class AuthorNotFoundError(CatalogError):
     """None of the books on sale is by this author."""
 
     def __init__(self, slug: str) -> None:
-        super().__init__(_("We have no books by this author."))
+        super().__init__(_("None of the books on sale is by this author."))
         self.slug = slug
 
 

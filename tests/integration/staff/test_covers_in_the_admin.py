@@ -236,11 +236,11 @@ def test_a_failure_is_told_and_tried_again_with_the_same_picture(
     assert "The new cover is in the shop" in text(owner.get(state))
 
 
-def test_while_the_cover_is_being_made_its_page_says_so(
+def test_while_the_cover_is_being_made_its_page_says_so_and_then_leads_to_the_book(
     owner: Client, asked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     factories.category()
-    factories.book("Persuasion", book_id="b-1")
+    factories.book("Persuasion", book_id="b-1", on_sale=False)
     state = upload(owner, picture())
     store, seen = cover_making.images.store_picture, []
 
@@ -255,6 +255,8 @@ def test_while_the_cover_is_being_made_its_page_says_so(
         assert "being made" in page
         assert "could not be made" not in page
         assert "hx-trigger" in page
+    (leads,) = re.findall(r'href="([^"]+)">See the book’s page', text(owner.get(state)))
+    assert owner.get(leads).status_code == 200, "also where the public does not see it"
 
 
 def test_a_picture_is_withdrawn_once_and_only_as_it_was_seen(owner: Client, now: Any, wire: Any) -> None:

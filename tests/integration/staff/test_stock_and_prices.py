@@ -244,7 +244,9 @@ def test_a_book_not_on_sale_yet_is_seen_by_staff_alone_until_it_is_put_on_sale(
     assert "no-store" in page.headers["Cache-Control"]
     assert page.headers["X-Robots-Tag"] == "noindex"
     assert public.get(f"{BOOKS}b-1/preview/").status_code == 302
-    assert f'href="{BOOKS}b-1/preview/"' in text(owner.get(f"{BOOKS}b-1/change/"))
+    page = text(owner.get(f"{BOOKS}b-1/change/"))
+    assert f'href="{BOOKS}b-1/preview/"' in page
+    assert "/admin/catalog/author/jane-austen/" not in page, "which is not there yet"
     button = fields(text(owner.get(f"{BOOKS}b-1/change/")), f"{DO}bring_back/")
     for _twice in range(2):
         with wire.count() as calls:
