@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypedDict, Unpack
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from bookstore.money import to_cents
@@ -177,7 +178,8 @@ def check_person(name: str) -> str:
 def check_stock(copies: int) -> int:
     """Return a number of copies to begin with; raise ``BadBookError`` when it is none."""
     if isinstance(copies, bool) or not isinstance(copies, int) or not 0 <= copies <= COPIES:
-        raise BadBookError({"stock": _("The stock is a whole number from 0 to %(most)d.") % {"most": COPIES}})
+        most = number_format(COPIES, force_grouping=True)
+        raise BadBookError({"stock": _("The stock is a whole number from 0 to %(most)s.") % {"most": most}})
     return copies
 
 

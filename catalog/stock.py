@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
@@ -41,7 +42,8 @@ def receive_stock(
     problems: dict[str, str] = {}
     said = _check_reason(reason, problems)
     if _check_count("copies", copies, problems) < 1:
-        problems["copies"] = _("Receive at least one copy, and at most %(most)d.") % {"most": COPIES}
+        most = number_format(COPIES, force_grouping=True)
+        problems["copies"] = _("Receive at least one copy, and at most %(most)s.") % {"most": most}
     if problems:
         raise BadBookError(problems)
 

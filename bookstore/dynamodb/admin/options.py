@@ -21,6 +21,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -444,9 +445,9 @@ class FacadeAdmin(_ModelAdmin):
             keys = self._all_of(queryset) if across else self._ticked(request)
             if len(keys) > MOST_ROWS:
                 sentence = _(
-                    "An action takes at most %(most)d rows at once: narrow the list first. Nothing was done."
+                    "An action takes at most %(most)s rows at once: narrow the list first. Nothing was done."
                 )
-                messages.warning(request, sentence % {"most": MOST_ROWS})
+                messages.warning(request, sentence % {"most": number_format(MOST_ROWS, force_grouping=True)})
                 return None
             chosen = self._chosen(request, queryset, keys)
         except (MissingIndexError, AwayError) as error:

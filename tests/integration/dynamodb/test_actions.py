@@ -78,7 +78,7 @@ def test_as_many_rows_can_be_ticked_as_an_action_takes(owner: Client, volumes: A
         "_selected_action": [f"b-{n}" for n in range(options.MOST_ROWS + 1)],
     }
     page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", asked | {"post": "yes"}, follow=True))
-    assert "at most 1000 rows at once" in page
+    assert "at most 1,000 rows at once" in page
 
 
 @pytest.fixture
