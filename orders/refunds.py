@@ -41,6 +41,7 @@ from orders.steps import (
     Step,
     check_copies,
     check_reason,
+    check_same_reason,
     check_seen,
     credited,
     free_copies,
@@ -148,6 +149,7 @@ def return_order(
             return _make_now(order, refund, at=at)
         check_seen(order, seen, by=by)
         if order.state is Status.RETURNED or _was_returned(order):
+            check_same_reason(order, Status.RETURNED, by=by, reason=reason)
             return settle_now(order, at=at)
         if order.state not in SENT:
             raise too_late(order)

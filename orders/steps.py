@@ -337,6 +337,13 @@ def sent_before() -> SentBeforeError:
     return SentBeforeError(_("This form was sent before, and said something else. Open it again."))
 
 
+def check_same_reason(order: Order, taken: Status, *, by: str, reason: str) -> None:
+    """Raise ``SentBeforeError`` where a clerk who took a step gives another reason for it this time."""
+    why = kept_reason(order, reason)
+    if why and any((step.status, step.by) == (taken, by) and step.reason != why for step in order.history):
+        raise sent_before()
+
+
 def check_reason(reason: str, *, needed: bool = True) -> str:
     """Return a reason without what surrounds it; raise ``BadStepError`` when it is missing or too long."""
     return check_text(reason, most=REASON_CHARACTERS, field="reason", missing=_("Say why.") if needed else "")
