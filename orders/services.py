@@ -155,17 +155,9 @@ def _place(order: Order, payment: Payment, *, at: datetime) -> None:
 # Cancelling: the copies go back, and money with them.
 
 
-def release(*, customer_id: str, order_id: str, reason: str, at: datetime, by: str = BY_SHOP) -> Order:
-    """Give up an order that was not paid: its copies go back into stock, once, and the cart stays.
-
-    The caller knows that no money will come: it was declined, or the payment is closed. An
-    order that no longer awaits payment is returned as it is. Raises ``OrderNotFoundError``.
-    """
-    return _release(get_order(customer_id, order_id), by=by, reason=reason, at=at)
-
-
 @in_turn
 def _release(order: Order, *, by: str, reason: str, at: datetime) -> Order:
+    """Give up an order that was not paid, once it is known that no money will come; the cart stays."""
     if order.state is Status.AWAITING_PAYMENT:
         _cancel(order, by=by, reason=reason, owing=False, at=at)
     return order

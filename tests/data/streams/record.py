@@ -99,9 +99,10 @@ def order_partly_returned() -> None:
         )
 
 
-def order_abandoned() -> None:
+def order_declined() -> None:
     order = reserved()
-    ordering.release(customer_id=order.customer_id, order_id=order.order_id, reason="abandoned", at=AT)
+    payment = Payment(order.order_id, "c-1", PaymentState.DECLINED, order.total, order.currency, "pay-1")
+    ordering.receive_payment(payment=payment, at=AT)
 
 
 def order_cancelled() -> None:
@@ -164,7 +165,7 @@ SCENES: list[Callable[[], None]] = [
     order_delivered,
     order_returned,
     order_partly_returned,
-    order_abandoned,
+    order_declined,
     order_cancelled,
     order_removed,
     order_erased,

@@ -20,7 +20,6 @@ from catalog.loading import Draft, load_books
 from catalog.models import Book, StockEntry, Unique
 from catalog.prices import NewPrice, reprice_books
 from catalog.stock import adjust_stock, receive_stock, return_copies, state_opening
-from orders import services as orders
 from tests import factories
 from tests.integration.orders import buying
 
@@ -78,13 +77,11 @@ def test_an_order_enters_what_it_takes_and_what_comes_back():
     buying.fill_cart(**{emma.id.replace("-", "_"): 2, other.id.replace("-", "_"): 1})
     order = buying.reserve(total="15.99")
     for _twice in range(2):
-        orders.release(
-            customer_id=order.customer_id, order_id=order.order_id, reason="abandoned", at=datetime.now(UTC)
-        )
+        buying.decline(order)
     assert entries(emma.id) == [
         ("opening", 3, "shop", ""),
         ("sold", -2, "customer", ""),
-        ("returned", 2, "shop", "abandoned"),
+        ("returned", 2, "payment", "declined"),
     ]
     assert {entry.order_id for entry in StockEntry.query(emma.id)} == {None, order.order_id}
     assert (added_up(emma.id), added_up(other.id)) == (3, 9)
@@ -99,7 +96,7 @@ def test_thirty_titles_are_one_transaction_each_way(wire):
     assert {added_up(book.id) for book in books} == {0}
     # One goes from the catalogue: the others come back all the same, and enter so.
     books[7].delete()
-    orders.release(customer_id="c-1", order_id=order.order_id, reason="declined", at=datetime.now(UTC))
+    buying.decline(order)
     assert {(stock(book.id), added_up(book.id)) for book in books if book is not books[7]} == {(1, 1)}
     assert added_up(books[7].id) == 0
 

@@ -25,7 +25,7 @@ TOTALS: dict[str, dict[str, int]] = {
     "order_delivered": SOLD,
     "order_returned": {},
     "order_partly_returned": {"emma": 1, "persuasion": 1},
-    "order_abandoned": {},
+    "order_declined": {},
     "order_cancelled": {},
     "order_removed": {},
     "order_erased": SOLD,

@@ -91,6 +91,11 @@ def place(order: Order) -> Order:
     )
 
 
+def decline(order: Order) -> None:
+    """Have the provider tell that the card was declined: an order that is not paid is given up."""
+    services.receive_payment(payment=payment_for(order, state=PaymentState.DECLINED), at=datetime.now(UTC))
+
+
 def named(order: Order, by: str = ANNA, *, at: datetime = NOW, **fields: Any) -> dict[str, Any]:
     """Return what a step of staff is told."""
     return {"customer_id": order.customer_id, "order_id": order.order_id, "by": by, "at": at} | fields

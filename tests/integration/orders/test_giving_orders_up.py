@@ -31,6 +31,7 @@ from orders.services import Released, cancel_order, release_unpaid
 from orders.states import Status
 from tests import factories
 from tests.integration.orders.buying import (
+    decline,
     fill_cart,
     named,
     pay_at,
@@ -297,9 +298,9 @@ def test_a_declined_order_whose_news_was_lost_is_released_as_declined(emma, prov
     assert the_order().history[-1].reason == "declined"
 
 
-def test_releasing_a_paid_order_does_nothing(emma, provider, placed):
-    released = services.release(customer_id="c-1", order_id=placed.order_id, reason="abandoned", at=NOW)
-    assert released.status == "placed"
+def test_a_declined_card_that_is_told_late_gives_up_no_paid_order(emma, provider, placed):
+    decline(placed)
+    assert the_order().status == "placed"
     assert stock(emma) == 7
 
 
@@ -403,7 +404,7 @@ def test_a_refused_erasure_leaves_reviews_stars_and_cart(emma, provider, placed,
 
 def test_erasing_an_order_leaves_the_step_that_another_took_meanwhile(emma, provider, monkeypatch):
     order = reserve(total="15.98")
-    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=NOW)
+    decline(order)
     all_orders_of = services.all_orders_of
 
     def and_then_money_comes(customer_id: str) -> list[Any]:
@@ -421,7 +422,7 @@ def test_erasing_an_order_leaves_the_step_that_another_took_meanwhile(emma, prov
 
 def test_an_order_that_came_meanwhile_keeps_its_place_in_the_queue(emma, provider, monkeypatch):
     order = reserve(total="15.98")
-    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=NOW)
+    decline(order)
     read = list(services.all_orders_of("c-1"))
     the_order().update([Order.queue_name.set("owed")])  # money may have come after all
     monkeypatch.setattr(services, "all_orders_of", lambda customer_id: read)

@@ -22,10 +22,19 @@ from orders.fulfilment import note_order
 from orders.models import Order
 from orders.projection import write_to_customer
 from orders.refunds import refund_order, return_order, settle_otherwise
-from orders.services import cancel_order, release
+from orders.services import cancel_order
 from orders.states import Status
 from tests import factories
-from tests.integration.orders.buying import fill_cart, named, pay_at, place, reserve, send_on, the_order
+from tests.integration.orders.buying import (
+    decline,
+    fill_cart,
+    named,
+    pay_at,
+    place,
+    reserve,
+    send_on,
+    the_order,
+)
 from tests.unit.bookstore.reading_settings import COMPLETE, read_settings
 
 NOW = datetime.now(UTC)
@@ -75,7 +84,7 @@ def test_a_placed_order_is_confirmed_by_mail_once(order, pump, outbox):
 
 def test_an_order_that_is_not_paid_gets_no_mail(order, pump, outbox):
     pump()
-    release(customer_id="c-1", order_id=order.order_id, reason="declined", at=NOW)
+    decline(order)
     pump()
     assert outbox == []
 

@@ -26,6 +26,7 @@ from tests.integration.orders.buying import (
     DECLINED,
     PAYS,
     checkout_form,
+    decline,
     fill_cart,
     named,
     path_of,
@@ -211,7 +212,7 @@ def test_an_old_page_of_the_provider_leads_to_what_became_of_the_order(customer,
 def test_money_that_came_too_late_is_told_on_the_way_back(customer, emma, provider):
     order = reserve(total="15.98")
     pay_at(provider, order)
-    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=datetime.now(UTC))
+    decline(order)
     answer = customer.get(f"/checkout/return/?order={order.order_id}", follow=True)
     assert "This order was cancelled, and your money goes back to you." in sentences(answer)
     assert the_order().status == "refunded"
@@ -236,7 +237,7 @@ def test_money_for_an_order_given_up_meanwhile_goes_back_once(emma, provider):
     """The payment slips through after the order was released."""
     order = reserve(total="15.98")
     pay_at(provider, order)
-    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=datetime.now(UTC))
+    decline(order)
     for _twice in range(2):
         assert send_webhook(payment_for(order)).status_code == 204
     payment = provider.ledger.payment(order.order_id)
@@ -251,7 +252,7 @@ def test_money_for_an_order_given_up_that_does_not_go_back_is_owed_and_staff_and
 ):
     order = reserve(total="15.98")
     pay_at(provider, order, takes_nothing_back=True)
-    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=datetime.now(UTC))
+    decline(order)
     for _twice in range(2):
         assert send_webhook(payment_for(order)).status_code == 204
         pump()
@@ -273,7 +274,7 @@ def test_money_for_an_order_given_up_that_does_not_go_back_is_owed_and_staff_and
 
 def test_money_for_an_order_given_up_waits_in_its_queue_for_a_provider_that_does_not_answer(emma, settings):
     order = reserve(total="15.98")
-    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=datetime.now(UTC))
+    decline(order)
     settings.PAYMENT_ORIGIN = "http://127.0.0.1:1"
     assert send_webhook(payment_for(order)).status_code == 204
     assert (the_order().status, the_order().queue_name) == ("cancelled", "owed")

@@ -23,11 +23,19 @@ from catalog import reviews
 from catalog import services as catalogue
 from catalog.models import Book, Review
 from catalog.stock import receive_stock
-from orders import services
 from orders.errors import OrderError
 from orders.fulfilment import pack_order
 from tests.factories import book
-from tests.integration.orders.buying import fill_cart, named, place, reserve, stock, stored_orders, the_order
+from tests.integration.orders.buying import (
+    decline,
+    fill_cart,
+    named,
+    place,
+    reserve,
+    stock,
+    stored_orders,
+    the_order,
+)
 
 SINGLE_WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 TYPE = "com.amazonaws.dynamodb.v20120810#"
@@ -200,11 +208,11 @@ def test_confirming_goes_through_conflicts_and_empties_the_cart(emma, meet):
     assert in_cart() == {}
 
 
-def test_releasing_goes_through_conflicts_and_gives_back_once(emma, meet, provider, now):
+def test_releasing_goes_through_conflicts_and_gives_back_once(emma, meet):
     fill_cart(b_1x=2)
     order = reserve(total="15.98")
     refused = meet(3)
-    services.release(customer_id="c-1", order_id=order.order_id, reason="abandoned", at=now)
+    decline(order)
     assert refused == ["TransactWriteItems"] * 3
     assert the_order().status == "cancelled"
     assert stock(emma) == 9
