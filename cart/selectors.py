@@ -15,7 +15,7 @@ from cart.models import CartLine
 from catalog.selectors import Book, books_by_id
 
 MOST_COPIES = 20  # of one book in a cart
-MOST_TITLES = 30  # in one order: placing it needs up to 1 + 3 x 30 of a transaction's 100 actions
+MOST_TITLES = 30  # in one order: cancelling it takes up to 3 + 2 x 30 of a transaction's 100 actions
 MOST_READ = 100  # lines of a cart; as many as one BatchGetItem takes
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookstore.accounts.selectors import PostalAddress
+from bookstore.actors import BY_CUSTOMER, BY_PAYMENT, BY_SHOP
 from bookstore.dynamodb.pages import Page, query_page
 from bookstore.streams.records import plain_image
 from bookstore.typesetting import money
@@ -25,9 +26,9 @@ ORDERS_A_PAGE = 10
 WAITING_COUNTED = 50  # of each kind, on the admin's front page; what is more is not counted
 
 _BY = {
-    "customer": gettext_lazy("by you"),
-    "payment": gettext_lazy("by the payment provider"),
-    "shop": gettext_lazy("by the shop"),
+    BY_CUSTOMER: gettext_lazy("by you"),
+    BY_PAYMENT: gettext_lazy("by the payment provider"),
+    BY_SHOP: gettext_lazy("by the shop"),
 }
 
 
@@ -151,7 +152,7 @@ def _refund(order: Order, refund: Refund) -> Step:
 
 
 def _by(who: str) -> str:
-    return str(_BY.get(who, _BY["shop"]))  # a customer need not know which bookseller
+    return str(_BY.get(who, _BY[BY_SHOP]))  # a customer need not know which bookseller
 
 
 def address_lines(order: Order) -> list[str]:

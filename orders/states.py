@@ -65,7 +65,7 @@ LINE_LABELS: dict[str, Promise] = {
     "refunded": _("Refunded"),
 }
 
-# Why an order was cancelled, as its history keeps it.
+# Why a step was taken where no clerk has said it, as an order's history keeps it.
 DECLINED = "declined"
 ABANDONED = "abandoned"
 WRONG_AMOUNT = "wrong_amount"
