@@ -1,8 +1,5 @@
 """What goes wrong with an order."""
 
-from datetime import datetime
-from decimal import Decimal
-
 
 class OrderError(Exception):
     """Base of the errors of orders; ``str()`` is a sentence for the customer."""
@@ -31,17 +28,13 @@ class BooksUnavailableError(OrderError):
 class PriceChangedError(OrderError):
     """What the customer agreed to pay is not what the books cost now; the message names them."""
 
-    def __init__(self, message: str, *, total: Decimal) -> None:
-        super().__init__(message)
-        self.total = total  # of the cart, today
-
 
 class CartChangedError(OrderError):
     """The cart holds other books, or other quantities, than the page the customer agreed to."""
 
 
 class OrderBusyError(OrderError):
-    """Others were buying the same books so fast that no turn came; a later try may succeed."""
+    """Others were buying the books, or changing the order, so fast that no turn came; a later try may succeed."""
 
 
 class TooLateError(OrderError):
@@ -50,12 +43,6 @@ class TooLateError(OrderError):
 
 class OrderChangedError(OrderError):
     """Somebody else has done something with the order since the clerk looked at it; the message tells what."""
-
-    def __init__(self, message: str, *, by: str, done: str, at: datetime) -> None:
-        super().__init__(message)
-        self.by = by  # who: customer, shop, payment, or a member of staff
-        self.done = done  # what, in words, such as “packed”
-        self.at = at
 
 
 class SentBeforeError(OrderError):

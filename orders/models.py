@@ -257,11 +257,6 @@ class Order(Table):
         return str(LABELS[self.state])
 
     @property
-    def copies(self) -> int:
-        """How many books in all."""
-        return sum(int(line.quantity) for line in self.lines)
-
-    @property
     def placed_at(self) -> datetime | None:
         """When it was paid; ``None`` for an order that never was."""
         for step in self.history:

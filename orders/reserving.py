@@ -223,7 +223,7 @@ def _check_agreed(cart: Cart, agreed_total: Decimal, agreed_lines: Mapping[str, 
 def _price_changed(cart: Cart, changed: Sequence[CartLineView]) -> PriceChangedError:
     total = {"total": money(cart.subtotal)}
     if not changed:
-        return PriceChangedError(_("Your order now comes to %(total)s.") % total, total=cart.subtotal)
+        return PriceChangedError(_("Your order now comes to %(total)s.") % total)
     titles = ", ".join(f"“{line.title}”" for line in changed)
     return PriceChangedError(
         ngettext(
@@ -231,8 +231,7 @@ def _price_changed(cart: Cart, changed: Sequence[CartLineView]) -> PriceChangedE
             "The prices of %(titles)s have changed. Your order now comes to %(total)s.",
             len(changed),
         )
-        % {"titles": titles, **total},
-        total=cart.subtotal,
+        % {"titles": titles, **total}
     )
 
 

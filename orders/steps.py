@@ -318,10 +318,7 @@ def changed_by(act: Act) -> OrderChangedError:
     at = date_format(localtime(act.at), "j F Y, H:i")
     return OrderChangedError(
         _("This order was %(done)s by %(who)s on %(at)s. Nothing else was done with it.")
-        % {"done": act.done, "who": who(act.by), "at": at},
-        by=act.by,
-        done=act.done,
-        at=act.at,
+        % {"done": act.done, "who": who(act.by), "at": at}
     )
 
 

@@ -75,9 +75,8 @@ def test_a_clerk_is_told_what_another_did_meanwhile(placed):
     seen = int(the_order().version)
     pack_order(**named(placed, ANNA, seen=seen))
     pack_order(**named(placed, ANNA, seen=seen))  # clicked twice
-    with pytest.raises(OrderChangedError, match=f"packed by {ANNA} on 28 November 2026, 12:03") as told:
+    with pytest.raises(OrderChangedError, match=f"packed by {ANNA} on 28 November 2026, 12:03"):
         pack_order(**named(placed, BEN, seen=seen))
-    assert (told.value.by, told.value.done, told.value.at) == (ANNA, "packed", NOW)
     with pytest.raises(OrderChangedError, match=f"packed by {ANNA}"):
         cancel_order(**named(placed, BEN, seen=seen), reason="Sold out.")
     seen = int(the_order().version)

@@ -335,7 +335,7 @@ def test_an_order_of_many_titles_still_fits_its_page(customer):
         in customer.get(f"/orders/{order.order_id}/").content.decode()
     )
     assert len(customer.get(f"/orders/{order.order_id}/").content) <= 60 * 1024
-    assert Order.get("c-1", order.order_id).copies == 30
+    assert len(Order.get("c-1", order.order_id).lines) == 30
     services.buy_again(customer_id="c-1", order_id=order.order_id, at=NOW)
     for number in range(1, 10):
         unmarked(total="239.70", at=NOW - timedelta(days=number))
