@@ -1,11 +1,12 @@
 """The form of a façade: it knows what its reader saw, and tells of what somebody else did meanwhile."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms.models import model_to_dict
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 
 from bookstore.dynamodb.admin.audit import written
@@ -53,6 +54,12 @@ class FacadeForm(_ModelForm):
     def seen(self) -> Any:
         """The hidden field with that version, for the template; on a form for a new row, with its key."""
         return next((self[name] for name in _HIDDEN if name in self.fields), "")
+
+    @property
+    def values_seen(self) -> str:
+        """The hidden fields with the values alone, for a question about the row."""
+        carried = [field for field in self if field.field.show_hidden_initial]
+        return format_html_join("", "{}", ((field.as_hidden(only_initial=True),) for field in carried))
 
     @property
     def version_seen(self) -> int | None:
@@ -114,10 +121,8 @@ class FacadeForm(_ModelForm):
             self.add_error(
                 name, _("Someone else changed this meanwhile to “%(value)s”.") % {"value": written(stored)}
             )
-        told = ", ".join(str(self[name].label) for name in others)
         sentence = _("Someone else saved this meanwhile, and nothing of yours was stored yet.")
-        if told:
-            sentence += " " + _("They changed: %(fields)s.") % {"fields": told}
+        sentence += they_changed(self, others)
         self.add_error(
             NON_FIELD_ERRORS,
             f"{sentence} {_('The form shows it; save again if you still want your changes.')}",
@@ -134,6 +139,12 @@ def changed_by_others(form: Any) -> Iterator[tuple[str, Any]]:
         hidden: Any = field.hidden_widget()
         if _differs(field, stored, hidden.value_from_datadict(form.data, form.files, key)):
             yield name, stored
+
+
+def they_changed(form: Any, names: Iterable[str]) -> str:
+    """Return a sentence more that names the fields, if there are any."""
+    told = ", ".join(str(form[name].label) for name in names)
+    return " " + _("They changed: %(fields)s.") % {"fields": told} if told else ""
 
 
 def says(form: Any, stored: Mapping[str, Any]) -> bool:

@@ -36,7 +36,7 @@ from bookstore.dynamodb.admin.errors import (
     RefusedError,
     SearchAwayError,
 )
-from bookstore.dynamodb.admin.forms import FacadeForm
+from bookstore.dynamodb.admin.forms import SEEN, FacadeForm, changed_by_others, they_changed
 from bookstore.dynamodb.admin.models import ADDED, CHANGED, DELETED, LogItem
 from bookstore.dynamodb.admin.querysets import MOST_ROWS, DynamoQuerySet
 from bookstore.dynamodb.budget import waiting_at_most
@@ -402,11 +402,19 @@ class FacadeAdmin(_ModelAdmin):
         return ""
 
     def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> Any:
-        """Say so instead of asking."""
-        return super().render_delete_form(request, {**context, "kept": self.why_kept(context["object"])})
+        """Say so instead of asking; else have the question carry what its reader saw of the row, as a form does."""
+        row = context["object"]
+        form = self.get_form(request, row, change=True)(instance=row)
+        return super().render_delete_form(request, {**context, "kept": self.why_kept(row), "form": form})
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        """Delete a row together with the log's entry."""
+        """Delete a row together with the log's entry, unless somebody changed it since this person was asked."""
+        if SEEN in request.POST:
+            form = self.get_form(request, obj, change=True)(request.POST, instance=obj)
+            others = [name for name, _stored in changed_by_others(form)]
+            if others or request.POST[SEEN] != str(obj.version_seen()):
+                sentence = _("Someone else saved this meanwhile, and it was not deleted.")
+                raise ChangedMeanwhileError(sentence + they_changed(form, others))
         obj.source.delete(obj, beside=partial(audit.record, item=self.log_entry(request, obj, DELETED)))
 
     def delete_view(

@@ -11,7 +11,7 @@ from django.test import Client
 from bookstore.dynamodb.admin import options
 from bookstore.dynamodb.admin.errors import RefusedError
 from tests.integration.dynamodb.volumes import VOLUMES, names, sent, shelve, text, volume
-from tests.shelf import VolumeItem
+from tests.shelf import RemarkItem, VolumeItem
 
 
 def test_an_action_over_all_pages_reports_what_failed(owner: Client, volumes: Any) -> None:
@@ -164,3 +164,24 @@ def test_a_selection_is_deleted_and_what_could_not_go_is_told(
     assert "1 was deleted." in page
     assert "Nothing was done with Title 01: it is lent" in page
     assert names(page) == ["Title 01", "Title 02"]
+
+
+def test_whoever_is_asked_about_a_row_that_another_changes_meanwhile_deletes_nothing_unseen(
+    owner: Client, volumes: Any
+) -> None:
+    shelve(1)
+    address = f"{VOLUMES}fiction-00/delete/"
+    asked = sent(text(owner.get(address)))
+    VolumeItem("fiction-00").update(actions=[VolumeItem.version.set(2), VolumeItem.name.set("Renamed")])
+    page = text(owner.post(address, asked, follow=True))
+    assert "Someone else saved this meanwhile, and it was not deleted. They changed: Name." in page
+    assert "Are you sure you want to delete the volume “Renamed”?" in page
+    VolumeItem("fiction-00").update(actions=[VolumeItem.version.set(3)])  # with something that no form shows
+    page = text(owner.post(address, sent(page), follow=True))
+    assert "and it was not deleted." in page
+    assert owner.post(address, sent(page)).headers["Location"] == VOLUMES
+    RemarkItem("v-1", "r-1", state="new", made_key="1").save()  # which has no version
+    address = "/admin/admin_on_dynamodb/remark/v-1~r-1/delete/"
+    asked = sent(text(owner.get(address)))
+    RemarkItem("v-1", "r-1").update(actions=[RemarkItem.state.set("shown")])
+    assert "They changed: State." in text(owner.post(address, asked, follow=True))
