@@ -13,7 +13,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import ActionLocation, ShowFacets, helpers
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import model_ngettext, unquote
 from django.contrib.admin.views.main import PAGE_VAR
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
@@ -232,7 +232,8 @@ class FacadeAdmin(_ModelAdmin):
             self.save_related(request, changed[row], formsets=[], change=True)
 
         def done(count: int) -> str:
-            return ngettext("%(count)d was saved.", "%(count)d were saved.", count) % {"count": count}
+            sentence = ngettext("%(count)d %(rows)s was saved.", "%(count)d %(rows)s were saved.", count)
+            return sentence % {"count": count, "rows": model_ngettext(self.opts, count)}
 
         with waiting_at_most(ACTION_SECONDS):
             mine = [row for row in changed if self.has_change_permission(request, row)]
@@ -433,7 +434,8 @@ class FacadeAdmin(_ModelAdmin):
         """Delete the rows of a selection one by one, and say which could not go."""
 
         def done(count: int) -> str:
-            return ngettext("%(count)d was deleted.", "%(count)d were deleted.", count) % {"count": count}
+            sentence = ngettext("%(count)d %(rows)s was deleted.", "%(count)d %(rows)s were deleted.", count)
+            return sentence % {"count": count, "rows": model_ngettext(self.opts, count)}
 
         self.for_each(request, queryset, partial(self.delete_model, request), done=done)
 
@@ -457,7 +459,7 @@ class FacadeAdmin(_ModelAdmin):
                 )
                 messages.warning(request, sentence % {"most": number_format(MOST_ROWS, force_grouping=True)})
                 return None
-            chosen = self._chosen(request, queryset, keys)
+            chosen = self._chosen(request, keys)
         except (MissingIndexError, AwayError) as error:
             messages.warning(request, str(error))
             return None
@@ -474,15 +476,17 @@ class FacadeAdmin(_ModelAdmin):
             )
         return [row.pk for row in queryset[: MOST_ROWS + 1]]
 
-    def _chosen(self, request: HttpRequest, queryset: DynamoQuerySet, keys: Sequence[str]) -> Any:
+    def _chosen(self, request: HttpRequest, keys: Sequence[str]) -> Any:
         """Return the rows of these keys, of those that this admin shows to this person at all."""
         shown: Any = self.get_queryset(request).order_by()
         rows: list[Any] = []
-        for some in batched(keys, queryset.source.most_keys):
+        for some in batched(keys, shown.source.most_keys):
             if time.monotonic() >= _action_ends(request):
                 raise AwayError(_("It took too long to read the rows: choose fewer. Nothing was done."))
             rows += shown.filter(pk__in=some)
-        return _Chosen.of(queryset, rows)
+        chosen = _Chosen(self.model, shown.filter(pk__in=keys).query)
+        chosen._result_cache = rows
+        return chosen
 
     def for_each(
         self,
@@ -534,23 +538,13 @@ class FacadeAdmin(_ModelAdmin):
 
 
 class _Chosen(DynamoQuerySet):
-    """The rows of an action: read already, whatever the action asks of them."""
+    """The rows of an action, which were read already; those of them that an action filters are read once more."""
 
-    _chosen: list[Any] = []
-
-    @classmethod
-    def of(cls, queryset: DynamoQuerySet, rows: list[Any]) -> "_Chosen":
-        made = cls(queryset.model)
-        made._chosen = rows
-        made._result_cache = rows
-        return made
-
-    def _clone(self) -> Any:
-        return type(self).of(self, self._chosen)
-
-    def filter(self, *_args: Any, **_kwargs: Any) -> Any:
-        """Return the same: Django filters by the ticked keys once more."""
-        return self._clone()
+    def filter(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the same where Django filters by the ticked keys once more."""
+        if not args and kwargs.keys() == {"pk__in"} and {row.pk for row in self} <= set(kwargs["pk__in"]):
+            return self
+        return super().filter(*args, **kwargs)
 
 
 def _keyed(row: Any) -> Any:

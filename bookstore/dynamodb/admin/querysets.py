@@ -115,6 +115,17 @@ class DynamoQuerySet(_QuerySet):
             made._result_cache = self._result_cache
         return made
 
+    def _filter_or_exclude(self, negate: bool, args: Any, kwargs: Any) -> Any:  # noqa: FBT001 - Django's signature
+        if self._total is not None:
+            _refuse("filtering the hits of a search")
+        return super()._filter_or_exclude(negate, args, kwargs)  # type: ignore[misc]  # the stubs leave it out
+
+    def order_by(self, *field_names: Any) -> "DynamoQuerySet":
+        """Order the rows; the hits of a search are in the search engine's order."""
+        if self._total is not None:
+            _refuse("ordering the hits of a search")
+        return super().order_by(*field_names)
+
     def __getitem__(self, key: Any) -> Any:
         if self._total is not None and isinstance(key, slice) and self._result_cache is not None:
             start = max((key.start or 0) - self._from, 0)

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.test import Client
 
 from bookstore.dynamodb.admin import options
-from bookstore.dynamodb.admin.errors import RefusedError
+from bookstore.dynamodb.admin.errors import MissingIndexError, RefusedError
 from tests.integration.dynamodb.volumes import VOLUMES, names, sent, shelve, text, volume
 from tests.shelf import RemarkItem, VolumeItem
 
@@ -48,6 +49,27 @@ def test_an_action_takes_no_row_that_the_admin_does_not_show(
     assert [row.pk for row in volumes.Volume.objects.filter(pk__in=["plays-00", "fiction-00"])] == [
         "plays-00"
     ]
+
+
+def test_an_action_may_take_those_of_its_rows_that_it_filters_and_no_others(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(3)
+    VolumeItem("fiction-01").update(actions=[VolumeItem.stock.set(0)])
+    VolumeItem("fiction-02").update(actions=[VolumeItem.stock.set(0)])
+    taken: list[list[str]] = []
+
+    @admin.action(permissions=["change"])
+    def sold_out(_self: Any, _request: Any, queryset: Any) -> None:
+        some = (queryset.filter(stock=0), queryset.order_by("-name"), queryset.filter(pk="fiction-00"))
+        taken.extend([row.pk for row in rows] for rows in some)
+        with pytest.raises(MissingIndexError):
+            list(queryset.exclude(stock=0))
+
+    monkeypatch.setattr(volumes.VolumeAdmin, "put_up", sold_out)
+    asked = {"action": "put_up", "index": "0", "_selected_action": ["fiction-00", "fiction-01"]}
+    owner.post(f"{VOLUMES}?listing__exact=fiction", asked)
+    assert taken == [["fiction-01"], ["fiction-01", "fiction-00"], ["fiction-00"]]
 
 
 def test_a_report_of_rows_with_long_names_is_not_lost(owner: Client, volumes: Any) -> None:
@@ -108,7 +130,7 @@ def test_an_action_ends_before_the_gateway_hangs_up_and_says_what_is_left(
     rows = {**sent(text(owner.get(f"{VOLUMES}?listing__exact=fiction"))), "_save": "Save"}
     rows |= {f"form-{number}-stock": "4" for number in range(5)}
     page = text(owner.post(f"{VOLUMES}?listing__exact=fiction", rows, follow=True))
-    assert "3 were saved." in page
+    assert "3 volumes were saved." in page
     assert "It took too long: 2 are left, from Title 03 on." in page
 
 
@@ -136,9 +158,10 @@ def test_a_selection_with_a_row_that_may_not_go_stays(
     owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelve(2)
-    admin = volumes.site._registry[volumes.Volume]
     monkeypatch.setattr(
-        admin, "has_delete_permission", lambda request, row=None: not row or row.pk != "fiction-01"
+        volumes.site._registry[volumes.Volume],
+        "has_delete_permission",
+        lambda request, row=None: not row or row.pk != "fiction-01",
     )
     asked = {"action": "delete_selected", "_selected_action": ["fiction-00", "fiction-01"], "post": "yes"}
     assert owner.post(f"{VOLUMES}?listing__exact=fiction", asked).status_code == 403
@@ -161,7 +184,7 @@ def test_a_selection_is_deleted_and_what_could_not_go_is_told(
 
     monkeypatch.setattr(volumes.Volume.source, "delete", refuse_one)
     page = text(owner.post(address, {**asked, "post": "yes"}, follow=True))
-    assert "1 was deleted." in page
+    assert "1 volume was deleted." in page
     assert "Nothing was done with Title 01: it is lent" in page
     assert names(page) == ["Title 01", "Title 02"]
 

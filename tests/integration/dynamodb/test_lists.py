@@ -190,7 +190,7 @@ def test_a_row_of_a_list_that_cannot_be_saved_does_not_stop_the_others(
     form = {**sent(text(owner.get(address))), "_save": "Save"}
     changes = {f"form-{number}-stock": "4" for number in range(3)}
     page = text(owner.post(address, form | changes, follow=True))
-    assert "1 was saved." in page
+    assert "1 volume was saved." in page
     assert "Title 00: it is lent Title 01: Someone else changed it meanwhile." in page
     assert [int(VolumeItem.get(f"fiction-0{number}").stock) for number in range(3)] == [10, 7, 4]
 

@@ -49,6 +49,10 @@ def test_what_a_queryset_cannot_do_honestly_it_refuses(volumes: Any) -> None:
     assert len(list(fiction[:2].iterator())) == 2
     with pytest.raises(NotSupportedError):
         list(fiction.values("name").iterator())
+    hits = fiction.hits(["fiction-02", "fiction-01"], total=2)
+    for ask in (hits.filter, hits.exclude, hits.order_by):
+        with pytest.raises(NotSupportedError):
+            ask()
     for refused in (
         volumes.Volume.objects.filter(listing=F("name")),
         volumes.Volume.objects.filter(pk="b-1", name=F("title_key")),

@@ -33,6 +33,7 @@ METHODS = [
     (QuerySet, "_fetch_all", ["self"]),
     (QuerySet, "_clone", ["self"]),
     (QuerySet, "_chain", ["self"]),
+    (QuerySet, "_filter_or_exclude", ["self", "negate", "args", "kwargs"]),
     (QuerySet, "_insert", None),  # these three are refused, whatever they take
     (QuerySet, "_update", None),
     (QuerySet, "_raw_delete", None),
