@@ -1,8 +1,11 @@
-"""Tables that no shop has, for the tests of ``bookstore.dynamodb``."""
+"""Tables that no shop has, for the tests of ``bookstore.dynamodb``; and a façade that lists one year by year."""
 
+from django.db import models
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
+from bookstore.dynamodb.admin.paths import Path
+from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.attributes import MoneyAttribute
 from bookstore.dynamodb.tables import Table, TableMeta, table_name
 
@@ -101,3 +104,27 @@ class RemarkItem(Table):
     stars = NumberAttribute(default=0)
 
     by_state = ByState()
+
+
+class Arrival(FacadeModel):
+    """A volume among those that came in its year."""
+
+    id = models.CharField(primary_key=True, max_length=9)
+    added_key = models.CharField(max_length=9)
+    source = Source(
+        VolumeItem,
+        paths=[
+            Path(
+                index=VolumeItem.arrivals,
+                hash_key="arrival_year",
+                range_key="added_key",
+                sorts="added_key",
+                partitions=lambda low, high: [
+                    str(year) for year in range(int(low or 1996), int(high or 2026) + 1)
+                ],
+            )
+        ],
+    )
+
+    class Meta(FacadeModel.Meta):
+        app_label = "admin_on_dynamodb"

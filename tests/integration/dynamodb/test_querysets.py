@@ -2,19 +2,18 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import NotSupportedError, models
+from django.db import NotSupportedError
 from django.db.models import F
 
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, MissingIndexError, RefusedError
-from bookstore.dynamodb.admin.paths import Path
-from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from tests.integration.dynamodb.volumes import shelve
-from tests.shelf import VolumeItem
+from tests.shelf import Arrival, VolumeItem
 
 
 def test_what_no_index_answers_raises_and_names_the_index(volumes: Any, wire: Any) -> None:
@@ -62,31 +61,12 @@ def test_what_a_queryset_cannot_do_honestly_it_refuses(volumes: Any) -> None:
 
 
 def test_a_list_ends_where_its_oldest_row_is_said_to_stand_and_still_leads_beyond(
-    volumes: Any, wire: Any
+    wire: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str | None] = [None]
-
-    class Accession(FacadeModel):
-        id = models.CharField(primary_key=True, max_length=9)
-        added_key = models.CharField(max_length=9)
-        source = Source(
-            VolumeItem,
-            paths=[
-                Path(
-                    index=VolumeItem.arrivals,
-                    hash_key="arrival_year",
-                    range_key="added_key",
-                    sorts="added_key",
-                    partitions=lambda low, high: [str(year) for year in range(2020, 2027)],
-                    oldest=lambda: said[0],
-                )
-            ],
-        )
-
-        class Meta(FacadeModel.Meta):
-            app_label = volumes.APP
-
-    newest_first = Accession.objects.order_by("-added_key")
+    path = replace(Arrival.source.paths[0], oldest=lambda: said[0])
+    monkeypatch.setattr(Arrival.source, "paths", [path])
+    newest_first = Arrival.objects.order_by("-added_key")
     with wire.count() as calls:
         page = newest_first.page(5)
     assert ([*page.items], page.ends, calls.dynamodb) == ([], True, 2)
