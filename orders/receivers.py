@@ -3,14 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from bookstore.accounts.selectors import Section
-from bookstore.dynamodb.admin.sources import KEY_SEPARATOR
 from bookstore.typesetting import money
 from orders import services
 from orders.models import Order
@@ -93,5 +91,9 @@ def _in_words(order: Order) -> str:
 
 def _in_the_admin(order: Order) -> str:
     """Return where staff find an order."""
+    from django.contrib.admin.utils import quote  # noqa: PLC0415 - imports all of the admin
+
+    from bookstore.dynamodb.admin.sources import KEY_SEPARATOR  # noqa: PLC0415 - the same
+
     key = KEY_SEPARATOR.join((order.customer_id, order.order_id))
     return reverse("admin:orders_order_change", args=[quote(key)])
