@@ -281,7 +281,7 @@ def rename_author(
 _BOOKS_RENAMED = 100
 
 
-def withdraw_book(*, book_id: str, at: datetime, beside: Beside = nothing_beside) -> Book:
+def withdraw_book(*, book_id: str, at: datetime, beside: Beside = nothing_beside) -> None:
     """Take a book off every list, author page and search; orders keep it. The second time nothing happens.
 
     Raises ``BookNotFoundError``.
@@ -297,10 +297,10 @@ def withdraw_book(*, book_id: str, at: datetime, beside: Beside = nothing_beside
             set_standing(WITHDRAWN),
         ]
 
-    return _list_or_delist(book_id, withdraw, listed=False, at=at, beside=beside)
+    _list_or_delist(book_id, withdraw, listed=False, at=at, beside=beside)
 
 
-def bring_back_book(*, book_id: str, at: datetime, beside: Beside = nothing_beside) -> Book:
+def bring_back_book(*, book_id: str, at: datetime, beside: Beside = nothing_beside) -> None:
     """Put a withdrawn book back on sale where it stood. The second time nothing happens.
 
     Raises ``BookNotFoundError``.
@@ -316,7 +316,7 @@ def bring_back_book(*, book_id: str, at: datetime, beside: Beside = nothing_besi
             set_standing(standing_of(book.availability, is_sold=True)),
         ]
 
-    return _list_or_delist(book_id, bring_back, listed=True, at=at, beside=beside)
+    _list_or_delist(book_id, bring_back, listed=True, at=at, beside=beside)
 
 
 # --- How books are written ---------------------------------------------------------------------------------
@@ -433,7 +433,7 @@ def _list_or_delist(
     listed: bool,
     at: datetime,
     beside: Beside,
-) -> Book:
+) -> None:
     def write() -> None:
         book = stored_book(book_id)
         actions = decide(book)
@@ -454,7 +454,6 @@ def _list_or_delist(
 
     # Nobody's edit is overwritten: after one that came between, the book is read again.
     through_conflicts(write, reads_anew=True)
-    return stored_book(book_id)
 
 
 def _year(instant: datetime) -> str:
