@@ -25,7 +25,8 @@ PERIODS: Mapping[str, int | None] = {"week": 7, "month": ranking.LONGEST_PERIOD_
 
 TAKINGS_DAYS = 30  # that the front page of the admin looks back over, today among them
 OVERVIEW_BESTSELLERS = 10
-OVERVIEW_KEPT_SECONDS = 60.0  # how long a process keeps the titles of the bestsellers there
+OVERVIEW_TITLES = 30  # that a process keeps for them, so that a sale that swaps two reads none
+OVERVIEW_KEPT_SECONDS = 60.0
 
 MOST = 100  # entries that can be asked for: what one BatchGetItem reads
 SPARE = 5  # read beyond what was asked, in place of books that were withdrawn a moment ago
@@ -63,7 +64,7 @@ def overview(*, today: date) -> Overview | None:
     """Return the sales of the last ``TAKINGS_DAYS`` days and how far the streams have come.
 
     One request to Redis, and one BatchGetItem where this process has not read the bestsellers'
-    titles a moment ago. Returns ``None`` when Redis is away.
+    titles a minute ago, or one came among them. Returns ``None`` when Redis is away.
     """
     days = [today - timedelta(days=back) for back in reversed(range(TAKINGS_DAYS))]
     tables = projected_tables()
@@ -71,7 +72,7 @@ def overview(*, today: date) -> Overview | None:
     if found is None:
         return None
     copies = dict(found.bestselling)
-    books = _kept_titles(tuple(copies))
+    books = _kept_titles(list(copies))
     return Overview(
         takings=found.takings,
         bestsellers=[Ranked(rank, book, copies[book.id]) for rank, book in enumerate(books, start=1)],
@@ -79,15 +80,18 @@ def overview(*, today: date) -> Overview | None:
     )
 
 
-def _kept_titles(ids: tuple[str, ...]) -> list[Book]:
-    known, books, good_until = _kept.get("titles", ((), [], 0.0))
-    if known != ids or time.monotonic() >= good_until:
-        books = _sold_of(ids, limit=OVERVIEW_BESTSELLERS) if ids else []
-        _kept["titles"] = (ids, books, time.monotonic() + OVERVIEW_KEPT_SECONDS)
-    return books
+def _kept_titles(ids: Sequence[str]) -> list[Book]:
+    asked, books, good_until = _kept.get("titles", ([], {}, 0.0))
+    first = ids[: OVERVIEW_BESTSELLERS + SPARE]
+    if time.monotonic() >= good_until or not set(first).issubset(asked):
+        asked = ids[:OVERVIEW_TITLES]
+        books = books_by_id(asked)
+        _kept["titles"] = (asked, books, time.monotonic() + OVERVIEW_KEPT_SECONDS)
+    sold = [books[book_id] for book_id in ids if book_id in books and books[book_id].is_sold]
+    return sold[:OVERVIEW_BESTSELLERS]
 
 
-_kept: dict[str, tuple[tuple[str, ...], list[Book], float]] = {}
+_kept: dict[str, tuple[Sequence[str], Mapping[str, Book], float]] = {}
 
 
 def bestsellers(period: str = "all", limit: int = 20, *, today: date) -> list[Ranked] | None:

@@ -25,6 +25,7 @@ from bookstore.devstack import stores as embedded
 from bookstore.dynamodb.tables import Table, all_tables, connection
 from bookstore.streams.pump import Pump
 from catalog import search, selectors
+from leaderboard import selectors as leaderboard
 from orders.search import ORDERS
 from tests import settings as ports
 from tests.engines import stores as engines
@@ -87,6 +88,7 @@ def empty_stores(wire: Wire, tables: Sequence[type[Table]]) -> None:
             index.create()
         _asked_of_search["until now"] = wire.opensearch.calls
     selectors.forget_categories()
+    leaderboard._kept.clear()
 
 
 def _fill_local_aws(_: Wire, tables: tuple[type[Table], ...]) -> None:

@@ -213,6 +213,20 @@ def test_the_overview_has_each_days_sales_by_category_and_costs_one_request(
     assert (days[today - timedelta(days=2)].orders, days[today - timedelta(days=1)].orders) == (1, 0)
     assert [(each.book.name, each.copies) for each in overview.bestsellers] == [("Emma", 4), ("Hamlet", 1)]
 
+    # A sale that swaps two of them has none read again; a newcomer is read at once.
+    factories.book("Sanditon", book_id="sanditon")
+    for sold, read, shown in (
+        ({"hamlet": 5}, 0, [("Hamlet", 6), ("Emma", 4)]),
+        ({"sanditon": 5}, 1, [("Hamlet", 6), ("Sanditon", 5), ("Emma", 4)]),
+    ):
+        put_order(sold, at=now)
+        pump()
+        with wire.count() as calls:
+            overview = selectors.overview(today=today)
+        assert overview is not None
+        assert (calls.redis, calls.dynamodb) == (1, read)
+        assert [(each.book.name, each.copies) for each in overview.bestsellers] == shown
+
 
 def test_the_overview_says_how_far_the_streams_have_come(
     pump: PumpAll, now: datetime, today: date, wire: Wire
