@@ -361,12 +361,6 @@ def overview(*, days: Sequence[date], wanted: int, lately: Sequence[date], table
     )
 
 
-def takings(days: Sequence[date]) -> list[Takings]:
-    """Return what the orders placed on each of these days brought in. One request; raises redis-py's errors."""
-    found = _run(_quick(), _READ_HASHES, [GENERATION], [_takings_hash(day) for day in days])
-    return [_takings_of(day, flat) for day, flat in zip(days, found, strict=True)]
-
-
 def best_rated(*, wanted: int) -> list[str]:
     """Return the ids of the books rated highest, best first. One request; raises redis-py's errors."""
     return [book_id for book_id, _ in _read(wanted, ["rated"])]

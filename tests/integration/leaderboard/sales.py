@@ -1,12 +1,14 @@
 """Orders placed through the shop's own services, without the browser and the provider's page."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from bookstore.streams.handler import handler
 from cart.services import add_to_cart
 from leaderboard import ranking
+from leaderboard.ranking import Takings
 from orders import reserving
 from orders import services as ordering
 from orders.ids import draw_order_id
@@ -89,6 +91,10 @@ def copies_sold() -> dict[str, int]:
     """What Redis has counted of all time, read with more patience than a page has."""
     flat = ranking._run(ranking._patient(), ranking._READ, [ranking.GENERATION], [100, "sold:all"])
     return {book: int(copies) for book, copies in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def takings(days: Sequence[date]) -> list[Takings]:
+    return ranking.overview(days=days, wanted=1, lately=days, tables=[]).takings
 
 
 def everything_in_redis() -> dict[str, Any]:

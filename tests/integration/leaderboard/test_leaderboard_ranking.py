@@ -13,7 +13,7 @@ from django.utils import timezone
 from leaderboard import ranking
 from leaderboard.counting import Rating, Sale
 from leaderboard.ranking import Takings
-from tests.integration.leaderboard.sales import copies_sold, everything_in_redis
+from tests.integration.leaderboard.sales import copies_sold, everything_in_redis, takings
 from tests.wire import Wire
 
 BOOKS = ["b-1", "b-2", "b-3", "b-4"]
@@ -86,7 +86,7 @@ def test_any_shuffle_with_repetitions_gives_the_last_versions_count(seed: int, t
     }
     assert kept == days
     placed = [today, today - timedelta(days=1)]
-    assert ranking.takings(placed) == takings_of(lives, placed)
+    assert takings(placed) == takings_of(lives, placed)
 
 
 def test_writers_at_the_same_time_count_each_order_once(today: date) -> None:
@@ -109,7 +109,7 @@ def test_writers_at_the_same_time_count_each_order_once(today: date) -> None:
         writer.join()
 
     assert copies_sold() == {"b-1": 50}
-    assert ranking.takings([today]) == [Takings(today, 50, 50, {"fiction": 50 * 799})]
+    assert takings([today]) == [Takings(today, 50, 50, {"fiction": 50 * 799})]
 
 
 def test_an_order_is_counted_by_day_and_the_days_add_up(today: date) -> None:
@@ -151,7 +151,7 @@ def test_an_order_counted_before_takings_were_kept_adds_them_with_its_next_versi
     ranking.count_sale(Sale("o-1", 2, today, {"b-1": 1}, {"fiction": 799}))
 
     assert copies_sold() == {"b-1": 1}
-    assert ranking.takings([today]) == [Takings(today, 1, 1, {"fiction": 799})]
+    assert takings([today]) == [Takings(today, 1, 1, {"fiction": 799})]
 
 
 def test_an_order_placed_too_long_ago_counts_for_nothing(today: date) -> None:
@@ -209,7 +209,7 @@ def test_each_write_and_each_read_is_one_request(wire: Wire, today: date) -> Non
         lambda: ranking.bestselling(wanted=100),
         lambda: ranking.bestselling(wanted=100, days=[today - timedelta(days=back) for back in range(30)]),
         lambda: ranking.best_rated(wanted=100),
-        lambda: ranking.takings([today - timedelta(days=back) for back in range(30)]),
+        lambda: takings([today - timedelta(days=back) for back in range(30)]),
     ):
         with wire.count() as calls:
             action()

@@ -31,7 +31,7 @@ from orders import services as ordering
 from orders.models import Order
 from orders.selectors import order_images
 from tests import factories
-from tests.integration.leaderboard.sales import copies_sold, everything_in_redis, put_order, sell
+from tests.integration.leaderboard.sales import copies_sold, everything_in_redis, put_order, sell, takings
 from tests.wire import Wire
 
 type PumpAll = Callable[[], int]
@@ -209,9 +209,9 @@ def test_sales_made_while_a_rebuild_runs_are_in(
     assert expected["b-3"] > 3
     assert copies_sold() == expected
     assert dict(ranking.bestselling(wanted=9, days=[now.date()])) == expected
-    (takings,) = ranking.takings([timezone.localdate(now)])
-    assert takings.copies == sum(expected.values())
-    assert sum(takings.cents.values()) == 799 * sum(expected.values())
+    (day,) = takings([timezone.localdate(now)])
+    assert day.copies == sum(expected.values())
+    assert sum(day.cents.values()) == 799 * sum(expected.values())
 
 
 def test_a_sale_written_to_both_generations_is_counted_once_in_each(now: datetime) -> None:

@@ -12,7 +12,7 @@ from django.conf import LazySettings
 
 from bookstore.streams import dead_letters, registry
 from leaderboard import ranking
-from tests.integration.leaderboard.sales import copies_sold, deliver
+from tests.integration.leaderboard.sales import copies_sold, deliver, takings
 
 FOLDER = Path(__file__).parents[2] / "data" / "streams"
 DAY = date(2026, 11, 20)
@@ -98,10 +98,10 @@ def test_an_order_counts_for_its_last_state_however_its_records_come(name: str) 
     for how in delivered(name):
         assert copies_sold() == TOTALS[name], how
         assert dict(ranking.bestselling(wanted=100, days=[DAY])) == TOTALS[name], how
-        (takings,) = ranking.takings([DAY])
+        (day,) = takings([DAY])
         copies = sum(TOTALS[name].values())
-        assert takings.copies == copies, how
-        assert takings.cents == ({CATEGORIES.get(name, ""): 799 * copies} if copies else {}), how
+        assert day.copies == copies, how
+        assert day.cents == ({CATEGORIES.get(name, ""): 799 * copies} if copies else {}), how
 
 
 @pytest.mark.usefixtures("leaderboard_alone")
