@@ -342,8 +342,14 @@ def check_same_reason(order: Order, taken: Status, *, by: str, reason: str) -> N
 
 
 def check_reason(reason: str, *, needed: bool = True) -> str:
-    """Return a reason without what surrounds it; raise ``BadStepError`` when it is missing or too long."""
-    return check_text(reason, most=REASON_CHARACTERS, field="reason", missing=_("Say why.") if needed else "")
+    """Return a reason without what surrounds it; raise ``BadStepError`` when it is missing or too long.
+
+    A clerk who types just what stands for one of the shop's own reasons gets a full stop: it stays a clerk's word.
+    """
+    typed = check_text(
+        reason, most=REASON_CHARACTERS, field="reason", missing=_("Say why.") if needed else ""
+    )
+    return f"{typed}." if typed in REASONS else typed
 
 
 def kept_reason(order: Order, reason: str) -> str:

@@ -124,7 +124,7 @@ def _reserve(request: HttpRequest) -> HttpResponse:
         return _checkout_again(request, form, str(error), status=status)
     if order.state is Status.CANCELLED:
         # An old page, sent once more after its order had been given up.
-        messages.error(request, _("That order was cancelled, and nothing was charged. Here is a new one."))
+        messages.error(request, _("That order was cancelled. Here is a new one."))
         return _see("orders:checkout")
     if order.is_bought and order.order_id != offer.order_id:
         messages.info(request, _("You have just paid this order. Nothing else was ordered."))

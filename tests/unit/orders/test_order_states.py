@@ -6,8 +6,18 @@ import pytest
 
 from orders.models import Address, CreditedCopies, Note, Order, OrderLine, Refund, StatusChange
 from orders.selectors import address_lines, timeline
-from orders.states import BOUGHT, CANCELLABLE_BY_CUSTOMER, LABELS, NEXT, OPEN, OWING, Status, may_become
-from orders.steps import Step
+from orders.states import (
+    BOUGHT,
+    CANCELLABLE_BY_CUSTOMER,
+    LABELS,
+    NEXT,
+    OPEN,
+    OWING,
+    REASONS,
+    Status,
+    may_become,
+)
+from orders.steps import Step, check_reason
 
 NOW = datetime(2026, 11, 22, 17, 5, tzinfo=UTC)
 
@@ -163,3 +173,8 @@ def test_a_line_shows_its_cover_of_then_or_a_drawn_one(settings):
     assert OrderLine(book_id="b-1", cover="emma one.svg").cover_url == f"{settings.COVERS_URL}emma%20one.svg"
     assert OrderLine(book_id="b-1").cover_url == "/books/b-1/cover.svg"
     assert OrderLine(book_id="b-1").book_url == "/books/b-1/"
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_a_clerk_who_types_what_the_shop_keeps_for_a_reason_of_its_own_is_not_taken_for_it(code):
+    assert check_reason(f" {code} ") == f"{code}."
