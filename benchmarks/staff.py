@@ -40,8 +40,9 @@ from bookstore.dynamodb.attributes import instant_text
 from cart import services as carts
 from catalog import categories, keys
 from catalog import services as catalogue
+from catalog.derived import standing_of
 from catalog.drafts import check_facts
-from catalog.models import Book
+from catalog.models import LOW_STOCK, Book, availability_of
 from orders import reserving
 from orders import services as orders
 from orders.ids import draw_order_id, number_of
@@ -94,13 +95,17 @@ def books(now: datetime) -> Iterator[Item]:
         added = now - timedelta(days=draw.random() * DAYS)
         price, rating = Decimal(draw.randrange(300, 4000)) / 100, Decimal(draw.randrange(200, 500)) / 100
         shelf = f"shelf-{draw.randrange(CATEGORIES)}"
-        yield model | {
+        # Some pages of what is sold out, and of what runs low.
+        stock = {0: 0, 1: LOW_STOCK}.get(number % 300, 9)
+        item = model | {
             "id": {"S": book_id},
             "name": {"S": name},
             "category": {"S": shelf},
             "listing": {"S": shelf},
             "price": {"N": str(price)},
             "rating": {"N": str(rating)},
+            "stock": {"N": str(stock)},
+            "availability": {"S": availability_of(stock)},
             "arrivalYear": {"S": f"{added.year:04d}"},
             "titleKey": {"S": keys.title_key(name, language=None, book_id=book_id)},
             "priceKey": {"S": keys.price_key(price, book_id=book_id)},
@@ -108,6 +113,9 @@ def books(now: datetime) -> Iterator[Item]:
             "addedKey": {"S": keys.added_key(added, book_id=book_id)},
             "addedAt": {"S": instant_text(added)},
         }
+        if standing := standing_of(availability_of(stock), is_sold=True):
+            item["standing"] = {"S": standing}
+        yield item
 
 
 _NOUNS = [

@@ -1,6 +1,6 @@
 """Django's ChangeList, paging by cursors in both directions, and the forms of its rows."""
 
-import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -49,6 +49,33 @@ class CursorChangeList(ChangeList):
                     raise IncorrectLookupParameters(chosen)
         return found
 
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
+        """Return the rows in the order asked for; in the list's own, or an index's, where none has them in that."""
+        asked: Any = super().get_queryset(request, exclude_parameters)
+        self._reordered = False
+        if asked.total is not None:
+            return asked
+        own: Any = self.model_admin.get_ordering(request) or self.opts.ordering
+        for rows in (asked, asked.order_by(*own), asked.order_by()):
+            with suppress(MissingIndexError):
+                rows.plan()
+                self._reordered = rows is not asked
+                return rows
+        return asked
+
+    def get_ordering(self, request: HttpRequest, queryset: Any) -> Any:
+        """Return one field to order by: in a heading's link those of the orders before stand behind it."""
+        return super().get_ordering(request, queryset)[:1]
+
+    def get_ordering_field_columns(self) -> dict[int, Any]:
+        """Return the column by which the rows are in order, and which way, whatever the address says."""
+        order = str(next(iter(self.queryset.query.order_by), ""))
+        for number, name in enumerate(self.list_display):
+            field = str(self.get_ordering_field(name))
+            if field.removeprefix("-") == order.removeprefix("-"):
+                return {number: "asc" if field == order else "desc"}
+        return {}
+
     def get_results(self, request: HttpRequest) -> None:
         """Read the page that the address asks for."""
         self._cursor = request.GET.get(PAGE_VAR, "")
@@ -58,7 +85,7 @@ class CursorChangeList(ChangeList):
             self._show_hits(self.queryset, self.queryset.total)
         else:
             self._tell_of_unknown_sort(request)
-            page, self.queryset = self._page(request, self.queryset)
+            page = self._page(request, self.queryset)
             self.after, self.before, self.ends = page.after, page.before, page.ends
             self.result_list = self.queryset.with_rows(list(page.items))
             # Equal, so that Django does not take the page's rows for all results.
@@ -69,68 +96,48 @@ class CursorChangeList(ChangeList):
 
     def _show_hits(self, found: "DynamoQuerySet", total: int) -> None:
         self.result_list, self.result_count, self.full_result_count = found, total, None
+        self.page_num = found.before // self.list_per_page + 1  # whatever the address says
         self.multi_page = total > self.list_per_page
         # Only its page numbers are used; the rows were found by the search engine.
         reachable = min(total, self.model_admin.most_hits)
         self.paginator = Paginator(range(reachable), self.list_per_page)
         self.sortable_by = []
 
-    def _page(self, request: HttpRequest, asked: "DynamoQuerySet") -> tuple[Page[Any], "DynamoQuerySet"]:
-        """Return the page, or the first one of the same rows in another order, with a message.
-
-        Raises ``MissingIndexError`` where no index has these rows alone.
-        """
-        size, whole = self.list_per_page, self._takes_whole_rows(asked)
+    def _page(self, request: HttpRequest, rows: "DynamoQuerySet") -> Page[Any]:
+        """Return the page, or the first one with a message; raise ``MissingIndexError`` where no index has the rows."""
+        size = self.list_per_page
         try:
-            return asked.page(size, self._cursor, whole=whole), asked
+            whole = self._takes_whole_rows(rows)
+            return rows.page(size, self._cursor, whole=whole)
         except BadPageError:
             messages.warning(request, _("This page is no longer good; here is the first one."))
-            return asked.page(size, whole=whole), asked
+            return rows.page(size, whole=whole)
         except MissingIndexError:
-            pass
-        default: Any = self._get_default_ordering()  # type: ignore[attr-defined]  # the stubs leave it out
-        for ordering in (default, ()):
-            reordered: Any = asked.order_by(*ordering)
-            try:
-                page = reordered.page(size, whole=whole)
-            except MissingIndexError:
-                continue
-            if ORDER_VAR in self.params:
-                messages.warning(request, _("This list cannot be sorted by that column."))
-            return page, reordered
-        if asked.query.where != self.root_queryset.query.where:
-            raise MissingIndexError(f"no index has the rows of {self.model.__name__} that are asked for")
-        messages.info(request, self.model_admin.no_list)
-        return Page(items=[]), asked
+            if rows.query.where != self.root_queryset.query.where:
+                raise
+            messages.info(request, self.model_admin.no_list)
+            return Page(items=[])
 
-    def _takes_whole_rows(self, asked: "DynamoQuerySet") -> bool:
+    def _takes_whole_rows(self, rows: "DynamoQuerySet") -> bool:
         """Tell whether the index leaves out something that the list shows, or that editing needs."""
         if self.list_editable or self.model_admin.list_whole:
             return True
-        try:
-            planned = asked.plan()
-        except MissingIndexError:
-            return False
+        planned = rows.plan()
         if not isinstance(planned, Listing):
             return False
         fields = {field.attname for field in self.model._meta.concrete_fields if not field.primary_key}
         return any(
-            name in fields and not asked.source.is_projected(str(name), planned.path)
+            name in fields and not rows.source.is_projected(str(name), planned.path)
             for name in self.list_display
         )
 
     def _tell_of_unknown_sort(self, request: HttpRequest) -> None:
-        asked = self.params.get(ORDER_VAR)
-        if asked is None:
-            return
-        columns = len(self.list_display)
-        known = [
-            re.fullmatch(r"-?[0-9]{1,3}", part)
-            and abs(int(part)) < columns
-            and self.get_ordering_field(self.list_display[abs(int(part))])
-            for part in str(asked).split(".")
-        ]
-        if not all(known):
+        asked = str(self.params.get(ORDER_VAR, "")).partition(".")[0].removeprefix("-")
+        known = {
+            str(number) for number, name in enumerate(self.list_display) if self.get_ordering_field(name)
+        }
+        # The link that takes a sort away asks for none.
+        if asked and (self._reordered or asked not in known):
             messages.warning(request, _("This list cannot be sorted by that column."))
 
     def _offer_sorts(self) -> None:

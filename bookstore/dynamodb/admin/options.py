@@ -161,12 +161,23 @@ class FacadeAdmin(_ModelAdmin):
         size = AUTOCOMPLETED if completing else self.list_per_page
         page = page_number(request.GET.get("page" if completing else PAGE_VAR, ""))
         page = min(max(page, 1), max(self.most_hits // size, 1))
-        try:
-            hits = self.search(
+
+        def ask() -> Hits:
+            return self.search(
                 request, search_term.strip(), filters=queryset.equalities(), page=page, size=size
             )
-        except (SearchAwayError, MissingIndexError) as error:
+
+        try:
+            hits = ask()
+            if page > 1 and not hits.keys and not completing:
+                messages.warning(request, _("This page is no longer good; here is the first one."))
+                page = 1
+                hits = ask()
+        except SearchAwayError as error:
             messages.warning(request, str(error))
+            hits = Hits((), 0)
+        except MissingIndexError:
+            messages.warning(request, _("A search cannot be narrowed by that filter: take it away first."))
             hits = Hits((), 0)
         before = (page - 1) * size
         if hits.rows is not None:

@@ -37,7 +37,7 @@ class DynamoQuerySet(_QuerySet):
     """
 
     _total: int | None = None  # known when a search engine found the rows
-    _from: int = 0  # how many of its hits come before them
+    _before: int = 0  # how many of its hits come before them
 
     @property
     def source(self) -> "Source":
@@ -48,6 +48,11 @@ class DynamoQuerySet(_QuerySet):
     def total(self) -> int | None:
         """How many rows a search found; None for a list, which nobody counts."""
         return self._total
+
+    @property
+    def before(self) -> int:
+        """How many hits of a search come before these rows."""
+        return self._before
 
     @property
     def ordered(self) -> bool:
@@ -99,7 +104,7 @@ class DynamoQuerySet(_QuerySet):
     ) -> "DynamoQuerySet":
         """Return a queryset that has been read already, and holds these rows."""
         made: DynamoQuerySet = self._chain()  # type: ignore[attr-defined]  # the stubs leave it out
-        made._result_cache, made._total, made._from = list(rows), total, before
+        made._result_cache, made._total, made._before = list(rows), total, before
         return made
 
     def hits(self, keys: Sequence[str], *, total: int, before: int = 0) -> "DynamoQuerySet":
@@ -110,7 +115,7 @@ class DynamoQuerySet(_QuerySet):
 
     def _clone(self) -> "DynamoQuerySet":
         made: DynamoQuerySet = super()._clone()  # type: ignore[misc]  # the stubs leave it out
-        made._total, made._from = self._total, self._from
+        made._total, made._before = self._total, self._before
         if self._total is not None:  # the hits of a search stay what they are
             made._result_cache = self._result_cache
         return made
@@ -128,8 +133,8 @@ class DynamoQuerySet(_QuerySet):
 
     def __getitem__(self, key: Any) -> Any:
         if self._total is not None and isinstance(key, slice) and self._result_cache is not None:
-            start = max((key.start or 0) - self._from, 0)
-            stop = None if key.stop is None else max(key.stop - self._from, 0)
+            start = max((key.start or 0) - self._before, 0)
+            stop = None if key.stop is None else max(key.stop - self._before, 0)
             return self.with_rows(self._result_cache[start:stop], total=self._total, before=key.start or 0)
         return super().__getitem__(key)
 

@@ -1,5 +1,6 @@
 """Lists: their pages, filters, search and completion, and what is edited in them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -11,15 +12,20 @@ from tests.integration.dynamodb.volumes import VOLUMES, link, names, sent, shelv
 from tests.shelf import VolumeItem
 
 
-def test_a_list_pages_both_ways_by_links_that_stay_good(owner: Client, volumes: Any, wire: Any) -> None:
+@pytest.mark.parametrize(("ordering", "asked"), [([], ""), (["-stock"], ""), ([], "&o=4")])
+def test_a_list_pages_both_ways_by_links_that_stay_good_also_where_no_index_has_its_order(
+    owner: Client, volumes: Any, wire: Any, monkeypatch: pytest.MonkeyPatch, ordering: list[str], asked: str
+) -> None:
+    monkeypatch.setattr(volumes.VolumeAdmin, "ordering", ordering)
     everything = shelve(13)
     shelve(2, "plays")
-    address: str | None = f"{VOLUMES}?listing__exact=fiction"
+    address: str | None = f"{VOLUMES}?listing__exact=fiction{asked}"
     pages = []
-    while address:
+    while address and len(pages) < 4:
         with wire.count() as calls:
             page = text(owner.get(address))
         assert calls.dynamodb == 2
+        assert ("cannot be sorted" in page) == bool(asked)
         pages.append((address, names(page), page))
         address = link(page, "next")
     assert [len(found) for _, found, _ in pages] == [5, 5, 3]
@@ -66,6 +72,29 @@ def test_an_unknown_filter_or_sort_is_a_message(owner: Client, volumes: Any, ask
     page = text(owner.get(f"{VOLUMES}?{asked}"))
     assert told in page
     assert names(page) == (["Title 00"] if "fiction" in asked else [])
+
+
+def test_a_heading_sorts_by_its_column_alone_and_shows_which_way(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = shelve(3)
+    for name, value in (("list_display", ["name", "price", "title_key"]), ("list_editable", [])):
+        monkeypatch.setattr(volumes.VolumeAdmin, name, value)
+
+    def follow(page: str) -> str:
+        (heading,) = re.findall(r'<a role="button" href="([^"]+)">', page)
+        return text(owner.get(VOLUMES + heading))
+
+    page = text(owner.get(f"{VOLUMES}?listing__exact=fiction"))
+    for ascending in (True, False, True):
+        assert names(page) == (everything if ascending else everything[::-1])
+        assert re.findall(r"sorted (\w+)", page) == ["ascending" if ascending else "descending"]
+        assert "cannot be sorted" not in page
+        page = follow(page)
+    # As Django's headings have it, what was sorted by before comes second.
+    for asked, told in (("3.-2", False), ("", False), ("-2.3", True)):
+        page = text(owner.get(f"{VOLUMES}?listing__exact=fiction&o={asked}"))
+        assert (names(page), "cannot be sorted" in page) == (everything, told), asked
 
 
 def test_rows_that_others_refer_to_are_read_together(clerk: Client, volumes: Any, wire: Any) -> None:
@@ -203,7 +232,29 @@ def test_search_comes_from_the_hook_with_numbered_pages(owner: Client, volumes: 
     assert names(page) == ["Title 02", "Title 01"]
     assert "7 volumes" in page
     assert calls.dynamodb == 1
-    assert "Search is having a rest." in text(owner.get(f"{VOLUMES}?q=away"))
+    assert "Search is having a rest." in text(owner.get(f"{VOLUMES}?q=away&p=2"))
+
+
+@pytest.mark.parametrize(
+    ("number", "good"), [("3", False), ("999", False), ("0", True), ("-1", True), ("x", True)]
+)
+def test_a_page_that_a_search_does_not_have_is_its_first(
+    owner: Client, volumes: Any, number: str, good: bool
+) -> None:
+    shelve(7)
+    volumes.FOUND[:] = [f"fiction-{each:02d}" for each in range(7)]
+    page = text(owner.get(f"{VOLUMES}?q=title&p={number}"))
+    assert names(page) == [f"Title {each:02d}" for each in range(5)]
+    assert 'aria-current="page">1<' in page
+    assert ("This page is no longer good" in page) is not good
+
+
+def test_a_search_within_what_the_search_engine_cannot_narrow_says_so_to_a_person(
+    owner: Client, volumes: Any
+) -> None:
+    page = text(owner.get(f"{VOLUMES}?q=title&listing__exact=fiction&title_key__gte=a"))
+    assert "A search cannot be narrowed by that filter" in page
+    assert "title_key__gte." not in page
 
 
 def test_a_reference_is_completed_while_typing(owner: Client, volumes: Any) -> None:

@@ -135,6 +135,31 @@ def test_books_are_filtered_by_category_and_by_day_through_indexes(owner: Client
     assert "cannot be sorted" in text(owner.get(f"{BOOKS}?o=4"))
 
 
+def test_headings_sort_a_category_and_nothing_where_no_index_does(owner: Client, wire: Any) -> None:
+    factories.category()
+    for number, (name, price) in enumerate((("Emma", "9.00"), ("Persuasion", "7.00"), ("Dubliners", "8.00"))):
+        factories.book(name, price=price, book_id=f"b-{number}")
+
+    def headings(page: str) -> dict[str, str]:
+        found = re.findall(r'<a role="button" href="(\?[^"]+)">([^<]+)</a>', page)
+        return {heading: BOOKS + html.unescape(link) for link, heading in found}
+
+    assert headings(text(owner.get(BOOKS))) == {}, "all books come newest first"
+    page = text(owner.get(f"{BOOKS}?category=fiction"))
+    for heading, shown in (
+        ("Title", ["Dubliners", "Emma", "Persuasion"]),
+        ("Price", ["Persuasion", "Dubliners", "Emma"]),
+        ("Price", ["Emma", "Dubliners", "Persuasion"]),
+        ("Came in", ["Emma", "Persuasion", "Dubliners"]),
+        ("Came in", ["Dubliners", "Persuasion", "Emma"]),
+    ):
+        with wire.count() as calls:
+            page = text(owner.get(headings(page)[heading]))
+        assert titles(page) == shown, heading
+        assert "cannot be sorted" not in page
+        assert calls.dynamodb <= 3
+
+
 @pytest.mark.parametrize(
     ("asked", "shown"),
     [
@@ -339,5 +364,7 @@ def test_searching_finds_withdrawn_books_too_and_says_when_it_rests(
     pump()
     search.refresh()
     assert titles(text(owner.get(f"{BOOKS}?q=persuasion"))) == ["Persuasion"]
+    lately = f"{BOOKS}?q=persuasion&added_at__gte=2026-01-01 00:00:00%2B00:00"
+    assert "A search cannot be narrowed by that filter" in text(owner.get(lately))
     with wire.opensearch.refuse():
         assert "Search is having a rest" in text(owner.get(f"{BOOKS}?q=persuasion"))

@@ -202,6 +202,31 @@ def test_books_that_are_low_sold_out_or_not_on_sale_are_lists_of_their_own(
     assert (listed("low"), listed("sold_out"), listed("withdrawn")) == ([], [], ["Draft", "Gone"])
 
 
+def test_what_runs_low_goes_on_over_pages_and_is_acted_on_as_a_whole(owner: Client, wire: Any) -> None:
+    factories.category()
+    for number in range(26):
+        factories.book(f"Low {number:02d}", book_id=f"b-{number}", stock=3, location=f"A {number}")
+    address, listed = f"{BOOKS}?standing=low", []
+    owner.get(BOOKS)
+    for _ in range(2):
+        with wire.count() as calls:
+            page = text(owner.get(address))
+        assert calls.dynamodb == 3, "the session, the index, and the whole rows for their shelves"
+        assert not said(page)
+        shown = re.findall(r'class="field-name"><a [^>]*>([^<]*)<', page)
+        assert [f"A {int(title[4:])}" for title in shown] == re.findall(
+            r'class="field-location">([^<]*)<', page
+        )
+        listed += shown
+        more = re.search(r'rel="next" href="([^"]+)"', page)
+        address = BOOKS + more[1] if more else ""
+    assert (listed, address) == ([f"Low {number:02d}" for number in range(26)], "")
+    chosen = {"action": "withdraw", "index": "0", "select_across": "1", "_selected_action": "b-0"}
+    page = text(owner.post(f"{BOOKS}?standing=low", chosen, follow=True))
+    assert "26 books: Taken off sale." in page
+    assert text(owner.get(f"{BOOKS}?standing=withdrawn")).count('class="field-name"') == 24
+
+
 def test_a_late_record_puts_a_withdrawn_book_on_no_list_of_those_on_sale() -> None:
     factories.book(book_id="b-1", stock=3)
     image = dict(selectors.book_image("b-1") or {})
