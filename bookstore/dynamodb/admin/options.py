@@ -118,7 +118,10 @@ class FacadeAdmin(_ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Answer with the list; with 403 where an action is asked for that this person has no right to."""
         self._check_action(request, ActionLocation.CHANGE_LIST, "action")
-        answer = super().changelist_view(request, extra_context)
+        try:
+            answer = super().changelist_view(request, extra_context)
+        except RefusedError as error:
+            return self.to_the_list(request, error)
         listed = getattr(answer, "context_data", {}).get("cl")
         if listed is not None and listed.formset is not None and listed.formset.is_bound:
             # Shown again, a row stands beside its own form, wherever the list has it by now.
@@ -136,6 +139,7 @@ class FacadeAdmin(_ModelAdmin):
         """Return the list; the plain one, with a message, when the address asks for what no list has.
 
         The request asks for the plain one from then on, so that headings and columns follow the rows.
+        Raises ``RefusedError`` where all rows of the list that is not there were chosen for an action.
         """
         try:
             return super().get_changelist_instance(request)
@@ -144,6 +148,8 @@ class FacadeAdmin(_ModelAdmin):
         except MissingIndexError:
             sentence = _("This list cannot be filtered by that, or not by all of it together.")
         messages.warning(request, sentence)
+        if _is_across(request):
+            raise RefusedError(_("This is not the list that you chose from. Nothing was done."))
         kept: Any = QueryDict(mutable=True)
         for name in ("_popup", "_to_field"):
             if name in request.GET:
@@ -283,8 +289,8 @@ class FacadeAdmin(_ModelAdmin):
         lists, _inlines = self._create_formsets(request, form.instance, change=False)  # type: ignore[attr-defined]  # the stubs leave it out
         return row if row is not None and all(each.says(row) for each in (form, *lists)) else None
 
-    def to_the_list(self, request: HttpRequest, error: AwayError) -> HttpResponse:
-        """Lead from a row that cannot be read to the list, which says why."""
+    def to_the_list(self, request: HttpRequest, error: AwayError | RefusedError) -> HttpResponse:
+        """Lead to the list, which says why this is not what was asked for."""
         messages.error(request, str(error))
         opts = self.opts
         return HttpResponseRedirect(reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
@@ -461,9 +467,8 @@ class FacadeAdmin(_ModelAdmin):
             return self._act(request, queryset, *args, **kwargs)
 
     def _act(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> HttpResponse | None:
-        across = request.POST.get("select_across", "0") != "0"
         try:
-            keys = self._all_of(queryset) if across else self._ticked(request)
+            keys = self._all_of(queryset) if _is_across(request) else self._ticked(request)
             if len(keys) > MOST_ROWS:
                 sentence = _(
                     "An action takes at most %(most)s rows at once: narrow the list first. Nothing was done."
@@ -471,7 +476,11 @@ class FacadeAdmin(_ModelAdmin):
                 messages.warning(request, sentence % {"most": number_format(MOST_ROWS, force_grouping=True)})
                 return None
             chosen = self._chosen(request, keys)
-        except (MissingIndexError, AwayError) as error:
+        except MissingIndexError:
+            sentence = _("There is no list of just these: tick rows, or choose a filter. Nothing was done.")
+            messages.warning(request, sentence)
+            return None
+        except (RefusedError, AwayError) as error:
             messages.warning(request, str(error))
             return None
         response: HttpResponse | None = super().response_action(request, chosen, *args, **kwargs)
@@ -482,7 +491,7 @@ class FacadeAdmin(_ModelAdmin):
 
     def _all_of(self, queryset: DynamoQuerySet) -> Sequence[str]:
         if queryset.total is not None:
-            raise MissingIndexError(
+            raise RefusedError(
                 _("An action on all hits of a search is not possible: tick rows, or filter instead.")
             )
         return [row.pk for row in queryset[: MOST_ROWS + 1]]
@@ -578,6 +587,11 @@ def tell_failures(request: HttpRequest, failed: Sequence[tuple[object, object]])
 
 def _in_short(row: object) -> str:
     return Truncator(str(row)).chars(NAME_CHARACTERS)
+
+
+def _is_across(request: HttpRequest) -> bool:
+    """Tell whether somebody chose all rows of a list, on every page."""
+    return request.POST.get("select_across", "0") != "0"
 
 
 def _action_ends(request: HttpRequest) -> float:

@@ -15,10 +15,11 @@ from tests.integration.dynamodb.volumes import VOLUMES, names, sent, shelve, tex
 from tests.shelf import RemarkItem, VolumeItem
 
 
-def test_an_action_over_all_pages_reports_what_failed(owner: Client, volumes: Any) -> None:
+@pytest.mark.parametrize("order", ["", "&o=4"])  # no index has the latter
+def test_an_action_over_all_pages_reports_what_failed(owner: Client, volumes: Any, order: str) -> None:
     shelve(13)
     answer = owner.post(
-        f"{VOLUMES}?listing__exact=fiction",
+        f"{VOLUMES}?listing__exact=fiction{order}",
         {"action": "put_up", "index": "0", "select_across": "1", "_selected_action": ["fiction-00"]},
         follow=True,
     )
@@ -70,6 +71,33 @@ def test_an_action_may_take_those_of_its_rows_that_it_filters_and_no_others(
     asked = {"action": "put_up", "index": "0", "_selected_action": ["fiction-00", "fiction-01"]}
     owner.post(f"{VOLUMES}?listing__exact=fiction", asked)
     assert taken == [["fiction-01"], ["fiction-01", "fiction-00"], ["fiction-00"]]
+
+
+@pytest.mark.parametrize("asked", ["nonsense=1", "listing__exact=gone&nonsense=1&q=title", "stock__gt=1"])
+def test_an_action_over_all_pages_of_a_list_that_is_not_there_is_not_done_to_another(
+    owner: Client, volumes: Any, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    shelve(1)
+    monkeypatch.setattr(
+        volumes.VolumeAdmin, "get_queryset", lambda *_: volumes.Volume.objects.filter(listing="fiction")
+    )
+    chosen = {"action": "put_up", "index": "0", "_selected_action": ["fiction-00"]}
+    page = text(owner.post(f"{VOLUMES}?{asked}", {**chosen, "select_across": "1"}, follow=True))
+    assert "This is not the list that you chose from. Nothing was done." in page
+    assert (names(page), int(VolumeItem.get("fiction-00").stock)) == (["Title 00"], 10)
+    assert "1 put up." in text(owner.post(f"{VOLUMES}?{asked}", chosen, follow=True)), (
+        "what was ticked is meant"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"), [("", "There is no list of just these"), ("q=title", "tick rows, or filter instead")]
+)
+def test_an_action_over_what_is_no_list_says_so_to_a_person(
+    owner: Client, volumes: Any, asked: str, told: str
+) -> None:
+    chosen = {"action": "put_up", "index": "0", "select_across": "1", "_selected_action": ["fiction-00"]}
+    assert told in text(owner.post(f"{VOLUMES}?{asked}", chosen, follow=True))
 
 
 def test_a_report_of_rows_with_long_names_is_not_lost(owner: Client, volumes: Any) -> None:

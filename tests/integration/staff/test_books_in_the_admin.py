@@ -160,6 +160,16 @@ def test_headings_sort_a_category_and_nothing_where_no_index_does(owner: Client,
         assert calls.dynamodb <= 3
 
 
+def test_an_action_over_a_category_that_is_gone_takes_no_other_book_off_sale(owner: Client) -> None:
+    factories.category()
+    factories.book("Emma", book_id="b-1")
+    chosen = {"action": "withdraw", "index": "0", "select_across": "1", "_selected_action": "b-1"}
+    page = text(owner.post(f"{BOOKS}?category=gone&q=emma", chosen, follow=True))
+    assert "There is no such filter; here is the whole list." in page
+    assert "This is not the list that you chose from. Nothing was done." in page
+    assert get_book("b-1").is_sold
+
+
 @pytest.mark.parametrize(
     ("asked", "shown"),
     [
