@@ -38,7 +38,9 @@ METHODS = [
     (QuerySet, "_update", None),
     (QuerySet, "_raw_delete", None),
     (ChangeList, "get_results", ["self", "request"]),
-    (ChangeList, "_get_default_ordering", ["self"]),
+    (ChangeList, "get_queryset", ["self", "request", "exclude_parameters"]),
+    (ChangeList, "get_ordering", ["self", "request", "queryset"]),
+    (ChangeList, "get_ordering_field_columns", ["self"]),
     (ModelAdmin, "_get_obj_does_not_exist_redirect", ["self", "request", "opts", "object_id"]),
     (ModelAdmin, "_save_formset", ["self", "request", "formset"]),
     (ModelAdmin, "_create_formsets", ["self", "request", "obj", "change"]),
@@ -66,7 +68,10 @@ METHODS = [
     (BaseDatabaseWrapper, "_set_autocommit", ["self", "autocommit"]),
 ]
 # Attributes, which the tests below look at; and PynamoDB's, without which no table would be found.
-ATTRIBUTES = {"_db", "_default_manager", "_result_cache", "_state"} | {"_connection", "_get_schema"}
+ATTRIBUTES = {"_db", "_default_manager", "_result_cache", "_session_key", "_state"} | {
+    "_connection",
+    "_get_schema",
+}
 
 
 def test_no_private_name_is_used_but_these() -> None:
@@ -79,8 +84,10 @@ def test_no_private_name_is_used_but_these() -> None:
                 own.add(node.name)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 own.add(node.id)
+    private = {name for name in own if re.match("_[a-z]", name)}
+    overridden = {name for name in private if any(hasattr(owner, name) for owner, *_ in METHODS)}
     # Django documents `_meta`, and promises to keep it.
-    assert used - own - {"_meta"} <= {name for _, name, _ in METHODS} | ATTRIBUTES
+    assert overridden | used - own - {"_meta"} <= {name for _, name, _ in METHODS} | ATTRIBUTES
 
 
 @pytest.mark.parametrize(("owner", "name", "parameters"), METHODS)
@@ -98,6 +105,13 @@ def test_a_queryset_and_a_row_keep_what_they_know_under_the_same_names() -> None
     assert {"_result_cache", "_db"} <= vars(QuerySet(ContentType)).keys()
     assert {"adding", "db"} <= {name for name in dir(ContentType()._state) if not name.startswith("_")}
     assert isinstance(ContentType._default_manager.all(), QuerySet)
+
+
+def test_a_session_keeps_its_key_under_the_same_name() -> None:
+    session = SessionBase("k" * 32)
+    assert session.session_key == "k" * 32
+    session._session_key = None  # type: ignore[attr-defined]  # the stubs leave it out
+    assert session.session_key is None
 
 
 def test_a_query_keeps_what_was_asked_under_the_same_names() -> None:
