@@ -15,11 +15,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from bookstore.actors import BY_PAYMENT
+from bookstore.actors import BY_PAYMENT, who
 from bookstore.dynamodb.tables import Beside, nothing_beside
 from bookstore.money import to_cents
 from bookstore.typesetting import money
@@ -371,16 +372,32 @@ def _with_refunds(order: Order, refunds: list[Refund], **values: object) -> Rewr
 
 @in_turn
 def note_refusal(order: Order, refund_id: str, error: PaymentRefusedError, *, at: datetime) -> Order:
-    """Leave staff a note, once, that the provider refused a refund while nobody was looking."""
+    """Leave staff a note, once, that the provider refused a refund while nobody was looking; and in their log."""
     note_id = refusal_id(refund_id)
     if any(note.note_id == note_id for note in order.notes):
         return order
     note = Note(  # type: ignore[no-untyped-call]  # PynamoDB's
         note_id=note_id, text=str(error), at=at, by=BY_PAYMENT, version=next_version(order)
     )
-    take_step(Rewrite(order, notes=[*order.notes, note]))
+    take_step(Rewrite(order, notes=[*order.notes, note]), beside=_in_the_log(order, at=at))
     log.error("the payment provider refused a refund", extra={"order_id": order.order_id})
     return order
+
+
+def _in_the_log(order: Order, *, at: datetime) -> Beside:
+    """Return what tells the admin's log that the provider refused; why stands in the order, which can be erased."""
+    from bookstore.dynamodb.admin import audit, models, sources  # noqa: PLC0415 - brings some of Django's admin
+
+    item = audit.entry_of(
+        label="orders.order",
+        key=sources.KEY_SEPARATOR.join((order.customer_id, order.order_id)),
+        shown=order.number,
+        user=audit.Person(BY_PAYMENT, who(BY_PAYMENT)),
+        kind=models.CHANGED,
+        message=_("A refund was refused; the order says why."),
+        at=at,
+    )
+    return partial(audit.record, item=item)
 
 
 def _draft(

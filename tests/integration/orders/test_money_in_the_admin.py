@@ -229,6 +229,7 @@ def test_money_that_the_provider_refuses_for_a_cancelled_order_may_go_another_wa
     assert (now(owed).state, now(owed).queue_name) == (Status.REFUNDED, None)
     assert logged(owed) == [
         ("clerk@example.com", "Cancelled; the order says why."),
+        ("the payment provider", "A refund was refused; the order says why."),
         ("other@example.com", "A note was written."),
         ("clerk@example.com", "The money was given back another way; the order says how."),
     ]
@@ -243,7 +244,7 @@ def test_no_words_of_staff_stand_in_the_log_which_outlives_an_erasure(
     use(clerk, paid, "return", copies_0="1", reason="Bo Zhang wrote.")
     use(clerk, owed, "cancel", reason="Bo Zhang asked.")
     use(clerk, owed, "settle", reason="To Bo Zhang's bank.")
-    assert len(logged(paid) + logged(owed)) == 4 + 2
+    assert len(logged(paid) + logged(owed)) == 4 + 3
     for order in (paid, owed):
         assert "Zhang" in str(
             [each.reason for each in now(order).history] + [r.reason for r in now(order).refunds]

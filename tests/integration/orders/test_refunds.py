@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bookstore.accounts.errors import ErasureRefusedError
+from bookstore.dynamodb.admin import audit
 from orders import payments, refunds, services
 from orders.errors import BadStepError, OrderBusyError, OrderChangedError, OrderError, TooLateError
 from orders.fulfilment import pack_order
@@ -321,6 +322,11 @@ def test_a_pending_refund_that_is_refused_later_is_dropped_with_a_note_to_staff(
     assert [(note.by, note.to_customer, note.text) for note in stored.notes] == [
         ("payment", False, "The payment provider refused: The buyer's bank takes nothing back.")
     ]
+    (entry,) = audit.history("orders.order", f"c-1~{stored.order_id}")
+    assert (str(entry.user), str(entry)) == (
+        "the payment provider",
+        "A refund was refused; the order says why.",
+    )
 
 
 def test_money_that_the_provider_refuses_for_a_cancelled_order_stays_owed_and_staff_are_told(refusing):
