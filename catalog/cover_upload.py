@@ -93,8 +93,8 @@ def ask_for_cover(*, book_id: str, upload_id: str, key: str, seen: str, user_id:
     calls.ask_for(COMMAND, [book_id, key, seen, user_id, user_name], task_id=f"cover-{upload_id}")
 
 
-def find_upload(*, book_id: str, upload_id: str) -> Upload:
-    """Return how an upload for a book stands: one GetItem."""
+def find_upload(*, book_id: str, upload_id: str, asked: bool = False) -> Upload:
+    """Return how an upload for a book stands, perhaps ``asked`` for again a moment ago: one GetItem."""
     task = calls.find_task(f"cover-{upload_id}")
     if task is None or task.command != COMMAND:
         return Upload("waiting")
@@ -104,4 +104,5 @@ def find_upload(*, book_id: str, upload_id: str) -> Upload:
     reached: dict[str, Any] = task.reached or {}
     if task.state == services.DONE and reached.get("refused"):
         return Upload("refused", reason=str(reached["refused"]), key=arguments[1])
-    return Upload(calls.state_of(task, at=timezone.now()), key=arguments[1])
+    state = calls.state_of(task, at=timezone.now(), asked=asked)
+    return Upload(state or "waiting", key=arguments[1])

@@ -42,13 +42,16 @@ def find_task(task_id: str) -> Task | None:
         return None
 
 
-def state_of(task: Task | None, *, at: datetime) -> str:
+def state_of(task: Task | None, *, at: datetime, asked: bool = False) -> str:
     """Return a task's state to those who asked for it; empty while nobody has begun it.
 
     One whose process was killed counts as failed: nobody holds it any more, so asking again goes on with it.
+    Right after that, where it was ``asked`` for again, nobody has begun it, whatever became of it before.
     """
     if task is None:
         return ""
     held = timedelta(seconds=services.HELD_SECONDS)
     is_killed = task.state == services.RUNNING and at - task.updated_at > held
-    return services.FAILED if is_killed else str(task.state)
+    if is_killed or task.state == services.FAILED:
+        return "" if asked else services.FAILED
+    return str(task.state)

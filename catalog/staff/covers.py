@@ -78,7 +78,7 @@ class CoverPages(ToolsAdmin):
         knows the upload's name has sent the file, and a second one begins nothing more.
         """
         here = self._upload_page(book.pk, upload_id, seen)
-        upload = cover_upload.find_upload(book_id=book.pk, upload_id=upload_id)
+        upload = cover_upload.find_upload(book_id=book.pk, upload_id=upload_id, asked="asked" in request.GET)
         key = request.POST.get("key") or request.GET.get("key") or upload.key
         if (key and key != upload.key) or request.method == "POST":
             if not cover_upload.is_key_of(upload_id, key):
@@ -99,7 +99,7 @@ class CoverPages(ToolsAdmin):
                 )
                 upload = cover_upload.Upload("failed", key=key)
                 return self._shown(request, book, upload=upload, here=here)
-            return HttpResponseRedirect(here)
+            return HttpResponseRedirect(f"{here}?asked=1")
         if request.headers.get("HX-Request") == "true":
             return self._shown(request, book, "_cover_state.html", upload=upload, here=here)
         return self._shown(request, book, upload=upload, here=here)

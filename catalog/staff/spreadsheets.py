@@ -87,8 +87,8 @@ class SpreadsheetPages(PagesAdmin):
 
     def plan_view(self, request: HttpRequest, import_id: str) -> HttpResponse:
         """Show what an import would change; after a yes, once, what became of it."""
-        task = calls.find_task(book_import.task_id_of(_name(import_id)))
-        state = calls.state_of(task, at=timezone.now())
+        task, asked = calls.find_task(book_import.task_id_of(_name(import_id))), "asked" in request.GET
+        state = calls.state_of(task, at=timezone.now(), asked=asked)
         try:
             # A look at how far it is, every two seconds, needs no plan.
             under_way = state == services.RUNNING and _asks_for_part(request)
@@ -118,7 +118,7 @@ class SpreadsheetPages(PagesAdmin):
             here=here,
             task=task,
             state=state,
-            asked="asked" in request.GET,
+            asked=asked,
             reached=_reached(task),
         )
 
@@ -137,7 +137,7 @@ class SpreadsheetPages(PagesAdmin):
     def exported_view(self, request: HttpRequest, export_id: str) -> HttpResponse:
         """Show how an export comes on, and lead to its file."""
         task = calls.find_task(book_export.task_id_of(_name(export_id)))
-        state = calls.state_of(task, at=timezone.now())
+        state = calls.state_of(task, at=timezone.now(), asked="asked" in request.GET)
         link = ""
         if (
             task is not None

@@ -268,7 +268,9 @@ def test_an_import_that_was_killed_goes_on_and_does_nothing_twice(
     assert "being changed" in text(owner.get(here))  # nobody can know yet
     backdate(f"import-{here.split('/')[-2]}", minutes=3)
     assert "Try again" in text(owner.get(here))
-    owner.post(here)
+    page = text(owner.get(owner.post(here).headers["Location"]))
+    assert ("Try again" in page, "being changed" in page) == (False, True)
+    assert f'hx-get="{here}"' in page, "which looks how it is"
     assert [each["state"] for each in asked.answer()] == ["done"]
     assert "4 books were added, 1 changed." in text(owner.get(here))
     assert int(get_book("b-e").version) == 2
