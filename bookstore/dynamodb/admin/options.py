@@ -51,6 +51,7 @@ else:
 # That an action may take: API Gateway, as most gateways, hangs up after 29 seconds, and the row that was
 # begun last has the other nine. DynamoDB may be waited for as long; a page has less.
 ACTION_SECONDS = 20.0
+VERSIONS = "_versions"  # the hidden field with those of the rows that somebody is asked about, in their order
 LOG_KEY_CHARACTERS = 100  # more than any has: what an address says is no longer than a key may be
 AUTOCOMPLETED = 20  # hits a page, as Django's view has it
 FAILURES_TOLD = 5  # by name; the others are counted
@@ -448,13 +449,19 @@ class FacadeAdmin(_ModelAdmin):
             return self.to_the_list(request, error)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        """Delete the rows of a selection one by one, and say which could not go."""
+        """Delete the rows of a selection one by one, and say which could not go, or were changed meanwhile."""
+        seen = dict(zip(self._ticked(request), request.POST.get(VERSIONS, "").split(), strict=False))
+
+        def delete(row: Any) -> None:
+            if seen.get(row.pk) not in {None, str(row.version_seen())}:
+                raise ChangedMeanwhileError
+            self.delete_model(request, row)
 
         def done(count: int) -> str:
             sentence = ngettext("%(count)d %(rows)s was deleted.", "%(count)d %(rows)s were deleted.", count)
             return sentence % {"count": count, "rows": model_ngettext(self.opts, count)}
 
-        self.for_each(request, queryset, partial(self.delete_model, request), done=done)
+        self.for_each(request, queryset, delete, done=done)
 
     # --- Actions -----------------------------------------------------------------------------------------
 

@@ -201,8 +201,10 @@ def test_a_selection_is_deleted_and_what_could_not_go_is_told(
 ) -> None:
     shelve(3)
     address = f"{VOLUMES}?listing__exact=fiction"
-    asked = {"action": "delete_selected", "_selected_action": ["fiction-00", "fiction-01"]}
-    assert "Are you sure" in text(owner.post(address, {**asked, "index": "0"}))
+    asked = {"action": "delete_selected", "_selected_action": ["fiction-00", "fiction-01", "fiction-02"]}
+    page = text(owner.post(address, {**asked, "index": "0"}))
+    assert "Are you sure you want to delete the selected volumes?" in page
+    VolumeItem("fiction-02").update(actions=[VolumeItem.version.set(2)])
     delete = volumes.Volume.source.delete
 
     def refuse_one(row: Any, **kwargs: Any) -> None:
@@ -211,9 +213,9 @@ def test_a_selection_is_deleted_and_what_could_not_go_is_told(
         delete(row, **kwargs)
 
     monkeypatch.setattr(volumes.Volume.source, "delete", refuse_one)
-    page = text(owner.post(address, {**asked, "post": "yes"}, follow=True))
+    page = text(owner.post(address, {**sent(page), **asked}, follow=True))
     assert "1 volume was deleted." in page
-    assert "Nothing was done with Title 01: it is lent" in page
+    assert "Title 01: it is lent Title 02: Someone else changed it meanwhile." in page
     assert names(page) == ["Title 01", "Title 02"]
 
 
