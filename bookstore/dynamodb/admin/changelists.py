@@ -65,7 +65,7 @@ class CursorChangeList(ChangeList):
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> Any:
         """Return one field to order by: in a heading's link those of the orders before stand behind it."""
-        return super().get_ordering(request, queryset)[:1]
+        return (super().get_ordering(request, queryset) or self.opts.ordering or ())[:1]
 
     def get_ordering_field_columns(self) -> dict[int, Any]:
         """Return the column by which the rows are in order, and which way, whatever the address says."""

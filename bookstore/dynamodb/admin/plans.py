@@ -229,9 +229,7 @@ def _order(model: type[models.Model], query: Query) -> str:
         return ""
     first = ordered[0]
     field = str(first).removeprefix("-")
-    others = not isinstance(first, str) or first == "?" or LOOKUP_SEP in first
-    # Django's list names the admin's own ordering twice; the second time it orders nothing more.
-    if others or any(name not in _signed(field) for name in ordered):
+    if len(ordered) > 1 or not isinstance(first, str) or first == "?" or LOOKUP_SEP in first:
         raise MissingIndexError(
             f"{model.__name__}: rows are ordered by one field of theirs, not by {ordered}."
         )

@@ -158,6 +158,8 @@ def test_headings_sort_a_category_and_nothing_where_no_index_does(owner: Client,
         assert titles(page) == shown, heading
         assert "cannot be sorted" not in page
         assert calls.dynamodb <= 3
+    page = text(owner.get(f"{BOOKS}?category=fiction&o=77"))
+    assert ("cannot be sorted" in page, titles(page)) == (True, ["Dubliners", "Persuasion", "Emma"])
 
 
 def test_an_action_over_a_category_that_is_gone_takes_no_other_book_off_sale(owner: Client) -> None:
