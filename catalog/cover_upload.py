@@ -9,6 +9,7 @@ its old one.
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -93,8 +94,8 @@ def ask_for_cover(*, book_id: str, upload_id: str, key: str, seen: str, user_id:
     calls.ask_for(COMMAND, [book_id, key, seen, user_id, user_name], task_id=f"cover-{upload_id}")
 
 
-def find_upload(*, book_id: str, upload_id: str, asked: bool = False) -> Upload:
-    """Return how an upload for a book stands, perhaps ``asked`` for again a moment ago: one GetItem."""
+def find_upload(*, book_id: str, upload_id: str, asked_at: datetime | None = None) -> Upload:
+    """Return how an upload for a book stands, whose cover was perhaps asked for once more: one GetItem."""
     task = calls.find_task(f"cover-{upload_id}")
     if task is None or task.command != COMMAND:
         return Upload("waiting")
@@ -104,5 +105,5 @@ def find_upload(*, book_id: str, upload_id: str, asked: bool = False) -> Upload:
     reached: dict[str, Any] = task.reached or {}
     if task.state == services.DONE and reached.get("refused"):
         return Upload("refused", reason=str(reached["refused"]), key=arguments[1])
-    state = calls.state_of(task, at=timezone.now(), asked=asked)
+    state = calls.state_of(task, at=timezone.now(), asked_at=asked_at)
     return Upload(state or "waiting", key=arguments[1])

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
@@ -42,16 +42,30 @@ def find_task(task_id: str) -> Task | None:
         return None
 
 
-def state_of(task: Task | None, *, at: datetime, asked: bool = False) -> str:
+def when_asked(text: str, *, at: datetime) -> datetime | None:
+    """Return when a task was asked for, as an address says it: a POSIX time.
+
+    ``None`` for what is none, and for one so long ago that whoever was asked would have begun.
+    """
+    try:
+        asked_at = datetime.fromtimestamp(float(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return asked_at if abs(at - asked_at) <= _HELD else None
+
+
+def state_of(task: Task | None, *, at: datetime, asked_at: datetime | None = None) -> str:
     """Return a task's state to those who asked for it; empty while nobody has begun it.
 
     One whose process was killed counts as failed: nobody holds it any more, so asking again goes on with it.
-    Right after that, where it was ``asked`` for again, nobody has begun it, whatever became of it before.
+    What failed before it was asked for once more, at ``asked_at``, nobody has begun again.
     """
     if task is None:
         return ""
-    held = timedelta(seconds=services.HELD_SECONDS)
-    is_killed = task.state == services.RUNNING and at - task.updated_at > held
+    is_killed = task.state == services.RUNNING and at - task.updated_at > _HELD
     if is_killed or task.state == services.FAILED:
-        return "" if asked else services.FAILED
+        return "" if asked_at is not None and task.updated_at < asked_at else services.FAILED
     return str(task.state)
+
+
+_HELD = timedelta(seconds=services.HELD_SECONDS)

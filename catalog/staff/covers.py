@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookstore.dynamodb.admin.tools import Tool, ToolForm, ToolsAdmin
+from bookstore.tasks import calls
 from bookstore.tasks.errors import TaskNotBegunError
 from catalog import cover_names, cover_upload, services
 from catalog.staff.fields import field_change
@@ -78,7 +79,9 @@ class CoverPages(ToolsAdmin):
         knows the upload's name has sent the file, and a second one begins nothing more.
         """
         here = self._upload_page(book.pk, upload_id, seen)
-        upload = cover_upload.find_upload(book_id=book.pk, upload_id=upload_id, asked="asked" in request.GET)
+        now = timezone.now()
+        asked_at = calls.when_asked(request.GET.get("asked", ""), at=now)
+        upload = cover_upload.find_upload(book_id=book.pk, upload_id=upload_id, asked_at=asked_at)
         key = request.POST.get("key") or request.GET.get("key") or upload.key
         if (key and key != upload.key) or request.method == "POST":
             if not cover_upload.is_key_of(upload_id, key):
@@ -99,7 +102,7 @@ class CoverPages(ToolsAdmin):
                 )
                 upload = cover_upload.Upload("failed", key=key)
                 return self._shown(request, book, upload=upload, here=here)
-            return HttpResponseRedirect(f"{here}?asked=1")
+            return HttpResponseRedirect(f"{here}?asked={now.timestamp()}")
         if request.headers.get("HX-Request") == "true":
             return self._shown(request, book, "_cover_state.html", upload=upload, here=here)
         return self._shown(request, book, upload=upload, here=here)

@@ -87,8 +87,10 @@ class SpreadsheetPages(PagesAdmin):
 
     def plan_view(self, request: HttpRequest, import_id: str) -> HttpResponse:
         """Show what an import would change; after a yes, once, what became of it."""
-        task, asked = calls.find_task(book_import.task_id_of(_name(import_id))), "asked" in request.GET
-        state = calls.state_of(task, at=timezone.now(), asked=asked)
+        task = calls.find_task(book_import.task_id_of(_name(import_id)))
+        now = timezone.now()
+        asked_at = calls.when_asked(request.GET.get("asked", ""), at=now)
+        state = calls.state_of(task, at=now, asked_at=asked_at)
         try:
             # A look at how far it is, every two seconds, needs no plan.
             under_way = state == services.RUNNING and _asks_for_part(request)
@@ -118,7 +120,7 @@ class SpreadsheetPages(PagesAdmin):
             here=here,
             task=task,
             state=state,
-            asked=asked,
+            asked=asked_at is not None,
             reached=_reached(task),
         )
 
@@ -137,13 +139,11 @@ class SpreadsheetPages(PagesAdmin):
     def exported_view(self, request: HttpRequest, export_id: str) -> HttpResponse:
         """Show how an export comes on, and lead to its file."""
         task = calls.find_task(book_export.task_id_of(_name(export_id)))
-        state = calls.state_of(task, at=timezone.now(), asked="asked" in request.GET)
+        now = timezone.now()
+        asked_at = calls.when_asked(request.GET.get("asked", ""), at=now)
+        state = calls.state_of(task, at=now, asked_at=asked_at)
         link = ""
-        if (
-            task is not None
-            and state == services.DONE
-            and timezone.now() - task.updated_at < book_export.KEPT
-        ):
+        if task is not None and state == services.DONE and now - task.updated_at < book_export.KEPT:
             name = book_export.file_name(timezone.localtime(task.started_at))
             link = book_export.link_to(export_id, name=name)
         return self._page(
@@ -152,7 +152,6 @@ class SpreadsheetPages(PagesAdmin):
             "_export_state.html",
             title=_("Export the catalogue"),
             export_id=export_id,
-            here=self.address("exported", export_id),
             asked=True,
             task=task,
             state=state,
@@ -163,12 +162,13 @@ class SpreadsheetPages(PagesAdmin):
     # --- Both --------------------------------------------------------------------------------------------
 
     def _asked(self, request: HttpRequest, here: str, ask: Any) -> HttpResponse:
+        now = timezone.now()
         try:
             ask()
         except TaskNotBegunError:
             messages.error(request, _("Nobody could be asked to do it. Nothing was done; try again."))
             return HttpResponseRedirect(here)
-        return HttpResponseRedirect(f"{here}?asked=1")
+        return HttpResponseRedirect(f"{here}?asked={now.timestamp()}")
 
     def _page(self, request: HttpRequest, page: str, part: str = "", **more: Any) -> TemplateResponse:
         """Show a page, or the part of it that htmx asks for while a task goes on."""

@@ -231,7 +231,9 @@ def test_a_failure_is_told_and_tried_again_with_the_same_picture(
     asked.clear()
     assert "could not be made" in text(owner.get(state))
     assert get_book("b-1").cover is None
-    assert "being made" in text(owner.post(state, {"key": key}, follow=True))
+    asked_for = owner.post(state, {"key": key}).headers["Location"]
+    for htmx in ({}, {"hx-request": "true"}):  # however often somebody looks before it is begun
+        assert f'hx-get="{asked_for}"' in text(owner.get(asked_for, headers=htmx))
     assert asked.answer()[0]["state"] == "done"
     assert "The new cover is in the shop" in text(owner.get(state))
 

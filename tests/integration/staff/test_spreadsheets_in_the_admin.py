@@ -104,9 +104,13 @@ def test_what_is_shown_is_done_once_and_what_changed_meanwhile_is_left_alone(
 
     services.revise_book(book_id="b-e", version=1, at=now, price="6.50")
     for _click in range(2):
-        assert owner.post(here).status_code == 302
+        state = owner.post(here).headers["Location"]
     for htmx in ({}, {"hx-request": "true"}):
-        assert "being changed" in text(owner.get(f"{here}?asked=1", headers=htmx))
+        page = text(owner.get(state, headers=htmx))
+        assert "being changed" in page
+        assert f'hx-get="{state}"' in page
+    for forged in ("1", "-1", "x", "nan", "1e99", "9" * 400):
+        assert "being changed" not in text(owner.get(f"{here}?asked={forged}"))
     answers = asked.answer()
     assert [each["state"] for each in answers] == ["done", "left alone"]
     assert owner.post(here).status_code == 302  # long after
@@ -245,6 +249,26 @@ def test_an_export_that_outlasts_a_call_goes_on_in_the_next(
     assert ("The file is gone" in page, "Download it" in page) == (True, False)
 
 
+def test_an_export_that_failed_is_being_made_once_it_is_tried_again(
+    owner: Client, asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def export() -> str:
+        return str(owner.post(f"{BOOKS}export/", {"export": "a" * 32}).headers["Location"])
+
+    here = export()
+    with monkeypatch.context() as broken:
+        broken.setattr(book_export.selectors, "all_books", lambda **_said: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            asked.answer()
+    assert "could not be made" in text(owner.get(here))
+    here = export()
+    for htmx in ({}, {"hx-request": "true"}):  # however often somebody looks before it is begun
+        page = text(owner.get(here, headers=htmx))
+        assert ("being made" in page, f'hx-get="{here}"' in page) == (True, True)
+    asked.answer()
+    assert "Download it" in text(owner.get(here))
+
+
 def test_an_import_that_was_killed_goes_on_and_does_nothing_twice(
     owner: Client, asked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,9 +292,16 @@ def test_an_import_that_was_killed_goes_on_and_does_nothing_twice(
     assert "being changed" in text(owner.get(here))  # nobody can know yet
     backdate(f"import-{here.split('/')[-2]}", minutes=3)
     assert "Try again" in text(owner.get(here))
-    page = text(owner.get(owner.post(here).headers["Location"]))
-    assert ("Try again" in page, "being changed" in page) == (False, True)
-    assert f'hx-get="{here}"' in page, "which looks how it is"
+    state = owner.post(here).headers["Location"]
+    for htmx in ({}, {"hx-request": "true"}):  # however often somebody looks before it is begun
+        page = text(owner.get(state, headers=htmx))
+        assert ("Try again" in page, f'hx-get="{state}"' in page) == (False, True)
+    with monkeypatch.context() as broken:
+        broken.setattr(book_import, "kept", lambda _id: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            asked.answer()
+    assert "Try again" in text(owner.get(state)), "it failed since"
+    owner.post(here)
     assert [each["state"] for each in asked.answer()] == ["done"]
     assert "4 books were added, 1 changed." in text(owner.get(here))
     assert int(get_book("b-e").version) == 2
