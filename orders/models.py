@@ -105,6 +105,7 @@ class StatusChange(MapAttribute[str, object]):
     by = UnicodeAttribute()  # customer, shop, payment, or a member of staff
     reason = UnicodeAttribute(default="")
     version = NumberAttribute(null=True)  # the order's, from then on; steps of older versions have none
+    restock = BooleanAttribute(null=True)  # a return's: the copies went into stock; older ones do not say
 
 
 class CreditedCopies(MapAttribute[str, object]):

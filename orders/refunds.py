@@ -42,7 +42,7 @@ from orders.steps import (
     Step,
     check_copies,
     check_reason,
-    check_same_reason,
+    check_same_step,
     check_seen,
     credited,
     free_copies,
@@ -135,7 +135,8 @@ def return_order(
     that is left of its money goes back; of some copies what they cost goes back, as far as it has not.
     They go into stock only with ``restock``, when a bookseller has looked at them. ``refund_id`` as for
     ``refund_order``. Whatever the provider says, the books are back: money that it does not give is
-    owed for a whole order, and for some copies refused with a sentence.
+    owed for a whole order, and for some copies refused with a sentence. A whole order that is sent again
+    with another reason, or another ``restock``, is an ``OrderChangedError``.
 
     Raises what ``refund_order`` raises, ``TooLateError`` for an order that was not sent.
     """
@@ -150,7 +151,7 @@ def return_order(
             return _make_now(order, refund, at=at)
         check_seen(order, seen, by=by)
         if order.state is Status.RETURNED or _was_returned(order):
-            check_same_reason(order, Status.RETURNED, by=by, reason=reason)
+            check_same_step(order, Status.RETURNED, by=by, reason=reason, restock=restock)
             return settle_now(order, at=at)
         if order.state not in SENT:
             raise too_late(order)
@@ -161,7 +162,16 @@ def return_order(
         restocks = restocking(order, copies, by=by, reason=why, at=at) if restock else ()
         after = credited(order, copies, as_="returned")
         if copies == kept:
-            step: Rewrite = Step(order, Status.RETURNED, by=by, reason=why, owing=True, at=at, lines=after)
+            step: Rewrite = Step(
+                order,
+                Status.RETURNED,
+                by=by,
+                reason=why,
+                restock=restock,
+                owing=True,
+                at=at,
+                lines=after,
+            )
             take_step(step, restocks=restocks, beside=beside)
             return settle_now(order, at=at)
         _check_room(order, field="lines")

@@ -56,7 +56,7 @@ from orders.steps import (
     Rewrite,
     Step,
     check_reason,
-    check_same_reason,
+    check_same_step,
     check_seen,
     credited,
     in_turn,
@@ -179,8 +179,8 @@ def cancel_order(
     ``by`` is ``customer`` or a member of staff, who may also cancel a packed one and has to say why.
     ``as_read``, ``seen`` and ``beside`` are as in ``fulfilment``. When the provider cannot be reached, or
     refuses, the order is cancelled all the same, and stands in the queue ``owed`` until
-    ``release_unpaid`` has given the money back. The second time returns the cancelled order, and is a
-    ``SentBeforeError`` where the same clerk gives another reason.
+    ``release_unpaid`` has given the money back. The second time returns the cancelled order, and is an
+    ``OrderChangedError`` where the same clerk gives another reason.
 
     Raises ``OrderNotFoundError``, ``OrderChangedError``, ``BadStepError`` without a reason, and
     ``TooLateError`` for an order that has gone too far.
@@ -192,7 +192,7 @@ def cancel_order(
     def cancel(order: Order) -> Order:
         check_seen(order, seen, by=by)
         if order.state is Status.CANCELLED or _was_cancelled(order):
-            check_same_reason(order, Status.CANCELLED, by=by, reason=reason)
+            check_same_step(order, Status.CANCELLED, by=by, reason=reason)
             return settle_now(order, at=at)
         if order.state not in allowed:
             raise TooLateError(

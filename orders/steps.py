@@ -97,13 +97,14 @@ class Step(Rewrite):
         reason: str,
         at: datetime,
         owing: bool = False,
+        restock: bool | None = None,
         **values: Any,
     ) -> None:
         if to is not order.state and not may_become(order.state, to):
             msg = f"an order that is {order.state} cannot become {to}"
             raise ValueError(msg)
         step = StatusChange(  # type: ignore[no-untyped-call]  # PynamoDB's
-            status=str(to), at=at, by=by, reason=reason, version=next_version(order)
+            status=str(to), at=at, by=by, reason=reason, version=next_version(order), restock=restock
         )
         pending = [each for each in values.get("refunds", order.refunds) if not each.is_done]
         queue = queue_of(to, owing=owing, refunding=bool(pending))
@@ -269,16 +270,7 @@ class Act:
 
 def acts_of(order: Order) -> list[Act]:
     """Return what was done with an order, oldest first; what older versions of the shop wrote is left out."""
-    acts = [
-        Act(
-            int(each.version),
-            each.by,
-            str(_BESIDE.get(each.reason, LABELS[Status(each.status)])).lower(),
-            each.at,
-        )
-        for each in order.history
-        if each.version
-    ]
+    acts = [_act_of(each) for each in order.history if each.version]
     acts += [
         Act(
             int(each.version),
@@ -293,6 +285,11 @@ def acts_of(order: Order) -> list[Act]:
         Act(int(each.version), each.by, _("given a note"), each.at) for each in order.notes if each.version
     ]
     return sorted(acts, key=lambda act: act.version)
+
+
+def _act_of(step: StatusChange) -> Act:
+    done = _BESIDE.get(step.reason, LABELS[Status(step.status)])
+    return Act(int(step.version or 0), step.by, str(done).lower(), step.at)
 
 
 def check_seen(order: Order, seen: int | None, *, by: str) -> None:
@@ -314,7 +311,7 @@ def check_seen(order: Order, seen: int | None, *, by: str) -> None:
 
 
 def changed_by(act: Act) -> OrderChangedError:
-    """Return the error that tells what somebody else did."""
+    """Return the error that tells what was done already, and that this is all that was."""
     at = date_format(localtime(act.at), "j F Y, H:i")
     return OrderChangedError(
         _("This order was %(done)s by %(who)s on %(at)s. Nothing else was done with it.")
@@ -334,11 +331,19 @@ def sent_before() -> SentBeforeError:
     return SentBeforeError(_("This form was sent before, and said something else. Open it again."))
 
 
-def check_same_reason(order: Order, taken: Status, *, by: str, reason: str) -> None:
-    """Raise ``SentBeforeError`` where a clerk who took a step gives another reason for it this time."""
+def check_same_step(
+    order: Order, taken: Status, *, by: str, reason: str, restock: bool | None = None
+) -> None:
+    """Raise ``OrderChangedError`` where a clerk who took a step says something else of it this time.
+
+    That is another reason, or something else about the stock, as far as the step has kept it.
+    """
     why = kept_reason(order, reason)
-    if why and any((step.status, step.by) == (taken, by) and step.reason != why for step in order.history):
-        raise sent_before()
+    for step in order.history:
+        if (step.status, step.by) != (taken, by):
+            continue
+        if (why and step.reason != why) or (step.restock is not None and step.restock != restock):
+            raise changed_by(_act_of(step))
 
 
 def check_reason(reason: str, *, needed: bool = True) -> str:

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from orders.errors import OrderChangedError
 from orders.models import Address, CreditedCopies, Note, Order, OrderLine, Refund, StatusChange
 from orders.selectors import address_lines, timeline
 from orders.states import (
@@ -17,7 +18,7 @@ from orders.states import (
     Status,
     may_become,
 )
-from orders.steps import Step, check_reason
+from orders.steps import Step, check_reason, check_same_step
 
 NOW = datetime(2026, 11, 22, 17, 5, tzinfo=UTC)
 
@@ -178,3 +179,15 @@ def test_a_line_shows_its_cover_of_then_or_a_drawn_one(settings):
 @pytest.mark.parametrize("code", REASONS)
 def test_a_clerk_who_types_what_the_shop_keeps_for_a_reason_of_its_own_is_not_taken_for_it(code):
     assert check_reason(f" {code} ") == f"{code}."
+
+
+@pytest.mark.parametrize(("kept", "same"), [(True, True), (False, False), (None, True)])
+def test_a_return_that_is_sent_again_says_the_same_about_the_stock(kept, same):
+    """One of an older version of the shop has not kept what it said."""
+    address = Address(name="Ada", line1="1 Lane", city="York", postcode="YO1", country="GB")
+    there = order(Status.RETURNED, address=address)
+    there.history = [StatusChange(status="returned", at=NOW, by="s-17", reason="Torn.", restock=kept)]
+    check_same_step(there, Status.RETURNED, by="s-17", reason="Torn.", restock=same)
+    if kept is not None:
+        with pytest.raises(OrderChangedError, match="was returned by s-17 on"):
+            check_same_step(there, Status.RETURNED, by="s-17", reason="Torn.", restock=not same)
