@@ -260,9 +260,8 @@ class Source:
                 raise
             claims = codes[len(gone) :]  # deletes come first, and then what is put: the claims before the row
             taken = [name for name, code in zip(made, claims, strict=False) if code == CONDITION_FAILED]
-            if len(taken) < codes.count(
-                CONDITION_FAILED
-            ):  # the row, which may have claimed them itself by now
+            # The row's condition failed too: it may have claimed them itself by now.
+            if len(taken) < codes.count(CONDITION_FAILED):
                 raise ChangedMeanwhileError from error
             raise RefusedError({name: _("Another row has this value already.") for name in taken}) from error
 
