@@ -62,7 +62,8 @@ def test_an_action_may_take_those_of_its_rows_that_it_filters_and_no_others(
 
     @admin.action(permissions=["change"])
     def sold_out(_self: Any, _request: Any, queryset: Any) -> None:
-        some = (queryset.filter(stock=0), queryset.order_by("-name"), queryset.filter(pk="fiction-00"))
+        by_key = (queryset.filter(pk="fiction-00"), queryset.filter(pk__in=["fiction-01", "fiction-02"]))
+        some = (queryset.filter(stock=0), queryset.order_by("-name"), *by_key)
         taken.extend([row.pk for row in rows] for rows in some)
         with pytest.raises(MissingIndexError):
             list(queryset.exclude(stock=0))
@@ -70,7 +71,7 @@ def test_an_action_may_take_those_of_its_rows_that_it_filters_and_no_others(
     monkeypatch.setattr(volumes.VolumeAdmin, "put_up", sold_out)
     asked = {"action": "put_up", "index": "0", "_selected_action": ["fiction-00", "fiction-01"]}
     owner.post(f"{VOLUMES}?listing__exact=fiction", asked)
-    assert taken == [["fiction-01"], ["fiction-01", "fiction-00"], ["fiction-00"]]
+    assert taken == [["fiction-01"], ["fiction-01", "fiction-00"], ["fiction-00"], ["fiction-01"]]
 
 
 @pytest.mark.parametrize("asked", ["nonsense=1", "listing__exact=gone&nonsense=1&q=title", "stock__gt=1"])
