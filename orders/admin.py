@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin import helpers
 from django.contrib.admin.utils import quote
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
@@ -27,7 +26,6 @@ from bookstore.accounts.forms import AddressForm
 from bookstore.accounts.selectors import PostalAddress
 from bookstore.actors import who
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, SearchAwayError
-from bookstore.dynamodb.admin.forms import SEEN
 from bookstore.dynamodb.admin.options import Hits
 from bookstore.dynamodb.admin.paths import Path
 from bookstore.dynamodb.admin.sources import KEY_SEPARATOR, FacadeModel, Source
@@ -497,11 +495,7 @@ class OrderAdmin(ToolsAdmin):
         self, request: HttpRequest, rows: Any, step: Any, to: Status, *, told: str, done: Any
     ) -> None:
         """Take a step with each order of a selection; whoever comes second is told who was first."""
-        try:
-            printed = _printed_versions(request)
-        except ValueError:
-            messages.error(request, _("This form is broken. Please open it again."))
-            return
+        printed = self.stamps_seen(request)
 
         def move(row: Order) -> None:
             seen = printed.get(row.pk, 0) if printed else None
@@ -566,23 +560,11 @@ class OrderAdmin(ToolsAdmin):
         context |= {
             "orders": orders,
             "to_pack": to_pack,
-            "seen": ",".join(str(row.version) for row in to_pack),
             "left_out": len(rows) - len(orders),
             "back": request.get_full_path(),
             "printed_at": timezone.now(),
         }
         return TemplateResponse(request, f"admin/orders/order/{name}.html", context)
-
-
-def _printed_versions(request: HttpRequest) -> dict[str, int]:
-    """Return the versions of the orders on the paper that an action was sent from, by key; empty for a list's own.
-
-    Raises ``ValueError`` unless there is one for each order.
-    """
-    if SEEN not in request.POST:
-        return {}
-    keys = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)
-    return dict(zip(keys, map(int, request.POST[SEEN].split(",")), strict=True))
 
 
 def _to_print(rows: Any, states: Collection[Status]) -> list[OrderItem]:

@@ -51,7 +51,7 @@ else:
 # That an action may take: API Gateway, as most gateways, hangs up after 29 seconds, and the row that was
 # begun last has the other nine. DynamoDB may be waited for as long; a page has less.
 ACTION_SECONDS = 20.0
-VERSIONS = "_versions"  # the hidden field with those of the rows that somebody is asked about, in their order
+STAMPS = "_stamps"  # the hidden field with those of the ticked rows, as they were seen, in their order
 LOG_KEY_CHARACTERS = 100  # more than any has: what an address says is no longer than a key may be
 AUTOCOMPLETED = 20  # hits a page, as Django's view has it
 FAILURES_TOLD = 5  # by name; the others are counted
@@ -431,7 +431,7 @@ class FacadeAdmin(_ModelAdmin):
         if SEEN in request.POST:
             form = self.get_form(request, obj, change=True)(request.POST, instance=obj)
             others = [name for name, _stored in changed_by_others(form)]
-            if others or request.POST[SEEN] != str(obj.version_seen()):
+            if others or request.POST[SEEN] != str(obj.stamp()):
                 sentence = _("Someone else saved this meanwhile, and it was not deleted.")
                 raise ChangedMeanwhileError(sentence + they_changed(form, others))
         obj.source.delete(obj, beside=partial(audit.record, item=self.log_entry(request, obj, DELETED)))
@@ -450,10 +450,10 @@ class FacadeAdmin(_ModelAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Delete the rows of a selection one by one, and say which could not go, or were changed meanwhile."""
-        seen = dict(zip(self._ticked(request), request.POST.get(VERSIONS, "").split(), strict=False))
+        seen = self.stamps_seen(request)
 
         def delete(row: Any) -> None:
-            if seen.get(row.pk) not in {None, str(row.version_seen())}:
+            if seen and seen.get(row.pk) != row.stamp():
                 raise ChangedMeanwhileError
             self.delete_model(request, row)
 
@@ -471,7 +471,11 @@ class FacadeAdmin(_ModelAdmin):
         """Run an action on the ticked rows, or on all rows of the list, up to ``MOST_ROWS`` of them."""
         _action_ends(request)  # so many seconds from now on
         with waiting_at_most(ACTION_SECONDS):
-            return self._act(request, queryset, *args, **kwargs)
+            try:
+                return self._act(request, queryset, *args, **kwargs)
+            except (RefusedError, AwayError) as error:
+                messages.warning(request, str(error))
+                return None
 
     def _act(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> HttpResponse | None:
         try:
@@ -487,14 +491,23 @@ class FacadeAdmin(_ModelAdmin):
             sentence = _("There is no list of just these: tick rows, or choose a filter. Nothing was done.")
             messages.warning(request, sentence)
             return None
-        except (RefusedError, AwayError) as error:
-            messages.warning(request, str(error))
-            return None
         response: HttpResponse | None = super().response_action(request, chosen, *args, **kwargs)
         return response
 
     def _ticked(self, request: HttpRequest) -> Sequence[str]:
         return list(dict.fromkeys(request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)))
+
+    def stamps_seen(self, request: HttpRequest) -> dict[str, int]:
+        """Return the stamps of the ticked rows, as their reader saw them, by key; none where the page carries none.
+
+        Raises ``RefusedError`` unless there is one for each row.
+        """
+        if STAMPS not in request.POST:
+            return {}
+        try:
+            return dict(zip(self._ticked(request), map(int, request.POST[STAMPS].split()), strict=True))
+        except ValueError:
+            raise RefusedError(_("This form is broken. Please open it again.")) from None
 
     def _all_of(self, queryset: DynamoQuerySet) -> Sequence[str]:
         if queryset.total is not None:

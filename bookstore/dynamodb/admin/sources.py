@@ -1,5 +1,6 @@
 """Façades: Django models without a table, and the sources that their rows come from and go to."""
 
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
@@ -380,6 +381,12 @@ class FacadeModel(models.Model):
     def version_seen(self) -> int | None:
         """Return the version that this row was read at; None where the source has none."""
         return int(getattr(self, self.source.version)) if self.source.version else None
+
+    def stamp(self) -> int:
+        """Return what tells the row from itself once it was changed: its version, or else a number of its values."""
+        if (version := self.version_seen()) is not None:
+            return version
+        return zlib.crc32(repr([getattr(self, name) for name in self.known_fields()]).encode())
 
     def stored(self) -> Self:
         """Say that the row is in DynamoDB now."""

@@ -220,6 +220,23 @@ def test_a_selection_is_deleted_and_what_could_not_go_is_told(
     assert names(page) == ["Title 01", "Title 02"]
 
 
+def test_ticked_rows_without_a_version_are_deleted_only_with_the_values_that_were_seen(
+    owner: Client, volumes: Any
+) -> None:
+    for reader in ("r-1", "r-2"):
+        RemarkItem("v-1", reader, state="new", made_key="1").save()
+    address = "/admin/admin_on_dynamodb/remark/"
+    asked = {"action": "delete_selected", "_selected_action": ["v-1~r-1", "v-1~r-2"]}
+    form = {**sent(text(owner.post(address, {**asked, "index": "0"}))), **asked}
+    RemarkItem("v-1", "r-1").update(actions=[RemarkItem.state.set("shown")])
+    for broken in ("", form["_stamps"].split()[1], "1 x"):
+        assert "This form is broken" in text(owner.post(address, {**form, "_stamps": broken}, follow=True))
+    page = text(owner.post(address, form, follow=True))
+    assert "1 remark was deleted." in page
+    assert "Someone else changed it meanwhile." in page
+    assert [row.pk for row in volumes.Remark.objects.filter(volume="v-1")] == ["v-1~r-1"]
+
+
 def test_whoever_is_asked_about_a_row_that_another_changes_meanwhile_deletes_nothing_unseen(
     owner: Client, volumes: Any
 ) -> None:

@@ -410,8 +410,8 @@ def test_a_paper_packs_what_stands_on_it_and_names_each_order_that_others_change
 ) -> None:
     moved, fewer, gone, noted, same = orders = [put() for _ in range(5)]
     paper = text(choose(clerk, "packing_slips", *orders))
-    for broken in ("", "3", "3,3,3,3,x", "3,3,3,3,3,3"):
-        assert "This form is broken" in said(text(send(clerk, paper, _seen=broken)))
+    for broken in ("", "3", "3 3 3 3 x", "3 3 3 3 3 3"):
+        assert "This form is broken" in said(text(send(clerk, paper, _stamps=broken)))
     assert {now(order).state for order in orders} == {Status.PLACED}
     other.post(of(moved), address_form(text(other.get(of(moved)))) | {"city": "Leeds"})
     use(other, fewer, "refund", copies_0="1", reason="Torn.")
