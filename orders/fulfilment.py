@@ -26,6 +26,7 @@ from orders.steps import (
     Instruction,
     Rewrite,
     Step,
+    check_parcel_seen,
     check_seen,
     check_text,
     in_turn,
@@ -44,8 +45,9 @@ MOST_NOTES = 30  # on one order: an item of DynamoDB's ends at 400 KB, and a let
 def pack_order(*, seen: int | None = None, **told: Unpack[Instruction]) -> Order:
     """Say that a placed order is packed: from now on only staff may cancel it.
 
-    Raises ``OrderChangedError``, and ``TooLateError`` for an order that is not placed, or some of whose
-    copies a pending refund is for: they may stay in the shop.
+    Raises ``OrderChangedError``, also where the same clerk changed since what the parcel holds or where it
+    goes: ``seen`` may stand on a paper. Raises ``TooLateError`` for an order that is not placed, or some of
+    whose copies a pending refund is for: they may stay in the shop.
     """
     return _move_on(Status.PACKED, seen=seen, **told)
 
@@ -101,6 +103,8 @@ def _move_on(
             raise TooLateError(
                 _("A refund of some of its books is under way: go on when the payment provider has answered.")
             )
+        if to is Status.PACKED:
+            check_parcel_seen(order, seen)
         take_step(Step(order, to, by=by, reason="", at=at, **values), beside=beside)
         log.info("an order was %s", to, extra={"order_id": order_id})
         return order

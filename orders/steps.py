@@ -266,6 +266,7 @@ class Act:
     by: str
     done: str  # in words, such as “packed”
     at: datetime
+    of_parcel: bool = False  # whether the parcel goes elsewhere since, or holds fewer copies
 
 
 def acts_of(order: Order) -> list[Act]:
@@ -277,6 +278,7 @@ def acts_of(order: Order) -> list[Act]:
             each.by,
             _("returned in part") if each.returned else _("refunded in part"),
             each.at,
+            of_parcel=bool(each.copies),
         )
         for each in order.refunds
         if each.version and each.refund_id != order.order_id  # which the step “refunded” tells
@@ -289,7 +291,9 @@ def acts_of(order: Order) -> list[Act]:
 
 def _act_of(step: StatusChange) -> Act:
     done = _BESIDE.get(step.reason, LABELS[Status(step.status)])
-    return Act(int(step.version or 0), step.by, str(done).lower(), step.at)
+    return Act(
+        int(step.version or 0), step.by, str(done).lower(), step.at, of_parcel=step.reason == SENT_ELSEWHERE
+    )
 
 
 def check_seen(order: Order, seen: int | None, *, by: str) -> None:
@@ -308,6 +312,16 @@ def check_seen(order: Order, seen: int | None, *, by: str) -> None:
         # What the provider did follows from what somebody did, who is the one to name.
         people = [act for act in others if act.by != BY_PAYMENT]
         raise changed_by((people or others)[-1])
+
+
+def check_parcel_seen(order: Order, seen: int | None) -> None:
+    """Raise ``OrderChangedError`` when the parcel is another one than a clerk saw, whoever changed it.
+
+    What is printed does not follow when its own printer changes an order.
+    """
+    since = [act for act in acts_of(order) if seen is not None and act.version > seen and act.of_parcel]
+    if since:
+        raise changed_by(since[-1])
 
 
 def changed_by(act: Act) -> OrderChangedError:

@@ -181,6 +181,16 @@ def test_a_clerk_is_told_of_the_refund_that_another_made(delivered):
         refund_order(**asked(delivered, BEN, refund_id="r-2", amount=Decimal("4.50"), seen=seen))
 
 
+def test_whoever_refunds_a_copy_after_printing_the_slip_does_not_pack_from_it(provider, placed):
+    printed = int(the_order().version)
+    refund_order(**asked(placed, lines={"b-emma": 1}))
+    with pytest.raises(OrderChangedError, match=f"refunded in part by {ANNA}"):
+        pack_order(**named(placed, seen=printed))
+    printed = int(the_order().version)
+    refund_order(**asked(placed, refund_id="r-2", amount=Decimal("1.00")))  # which no parcel holds
+    assert pack_order(**named(placed, seen=printed)).status == "packed"
+
+
 def test_clerks_who_refund_at_once_never_give_back_more_than_was_paid(provider, delivered):
     together = Barrier(8)
 

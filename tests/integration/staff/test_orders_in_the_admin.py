@@ -405,26 +405,30 @@ def send(clerk: Client, paper: str, **changes: str) -> Any:
     return clerk.post(address, sent | changes, follow=True)
 
 
-def test_a_paper_packs_what_stands_on_it_and_names_each_order_that_others_changed_since(
+def test_a_paper_packs_what_stands_on_it_and_names_each_order_whose_parcel_changed_since(
     clerk: Client, other: Client
 ) -> None:
-    moved, fewer, gone, noted, same = orders = [put() for _ in range(5)]
+    moved, fewer, gone, noted, same, mine = orders = [put() for _ in range(6)]
     paper = text(choose(clerk, "packing_slips", *orders))
-    for broken in ("", "3", "3 3 3 3 x", "3 3 3 3 3 3"):
+    for broken in ("", "3", "3 3 3 3 3 x", "3 3 3 3 3 3 3"):
         assert "This form is broken" in said(text(send(clerk, paper, _stamps=broken)))
     assert {now(order).state for order in orders} == {Status.PLACED}
     other.post(of(moved), address_form(text(other.get(of(moved)))) | {"city": "Leeds"})
     use(other, fewer, "refund", copies_0="1", reason="Torn.")
     use(other, gone, "cancel", reason="They rang.")
     use(clerk, noted, "note", text="Fragile.", to_customer="no")  # which is no news to who wrote it
+    clerk.post(of(mine), address_form(text(clerk.get(of(mine)))) | {"city": "Hull"})  # and the slip says York
     told = said(text(send(clerk, paper)))
     assert "2 orders are packed." in told
     for order, done in ((moved, "given another address"), (fewer, "refunded in part"), (gone, "cancelled")):
         assert f"Order {order.number}: This order was {done} by other@example.com on" in told
-    assert [now(order).status for order in orders] == ["placed", "placed", "cancelled", "packed", "packed"]
+    assert f"Order {mine.number}: This order was given another address by clerk@example.com on" in told
+    states = [now(order).status for order in orders]
+    assert states == ["placed", "placed", "cancelled", "packed", "packed", "placed"]
     assert "2 orders are packed." in said(text(send(clerk, paper)))  # clicked twice
     assert logged(same) == [("clerk@example.com", "Packed.")]
-    assert "1 order is packed." in said(text(send(clerk, text(choose(clerk, "packing_slips", moved)))))
+    anew = text(choose(clerk, "packing_slips", moved, mine))
+    assert "2 orders are packed." in said(text(send(clerk, anew)))
 
 
 def test_the_picking_list_walks_the_shelves_and_each_parcel_has_a_page(clerk: Client, wire: Any) -> None:
