@@ -148,9 +148,12 @@ class FacadeAdmin(_ModelAdmin):
             sentence = _("There is no such filter; here is the whole list.")
         except MissingIndexError:
             sentence = _("This list cannot be filtered by that, or not by all of it together.")
-        messages.warning(request, sentence)
         if _is_across(request):
-            raise RefusedError(_("This is not the list that you chose from. Nothing was done."))
+            raise RefusedError(
+                f"{sentence} {_('This is not the list that you chose from. Nothing was done.')}"
+            )
+        if request.method != "POST":  # which leads to a page that says so
+            messages.warning(request, sentence)
         kept: Any = QueryDict(mutable=True)
         for name in ("_popup", "_to_field"):
             if name in request.GET:

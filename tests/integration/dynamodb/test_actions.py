@@ -86,9 +86,9 @@ def test_an_action_over_all_pages_of_a_list_that_is_not_there_is_not_done_to_ano
     page = text(owner.post(f"{VOLUMES}?{asked}", {**chosen, "select_across": "1"}, follow=True))
     assert "This is not the list that you chose from. Nothing was done." in page
     assert (names(page), int(VolumeItem.get("fiction-00").stock)) == (["Title 00"], 10)
-    assert "1 put up." in text(owner.post(f"{VOLUMES}?{asked}", chosen, follow=True)), (
-        "what was ticked is meant"
-    )
+    page = text(owner.post(f"{VOLUMES}?{asked}", chosen, follow=True))
+    assert "1 put up." in page, "what was ticked is meant"
+    assert page.count('<li class="warning">') == 1, "the list's, once"
 
 
 @pytest.mark.parametrize(
