@@ -69,11 +69,14 @@ class CursorChangeList(ChangeList):
 
     def get_ordering_field_columns(self) -> dict[int, Any]:
         """Return the column by which the rows are in order, and which way, whatever the address says."""
-        order = str(next(iter(self.queryset.query.order_by), ""))
-        for number, name in enumerate(self.list_display):
-            field = str(self.get_ordering_field(name))
-            if field.removeprefix("-") == order.removeprefix("-"):
-                return {number: "asc" if field == order else "desc"}
+        planned: Any = None
+        with suppress(MissingIndexError):
+            planned = self.queryset.plan()
+        if isinstance(planned, Listing):
+            for number, name in enumerate(self.list_display):
+                field = str(self.get_ordering_field(name))
+                if field.removeprefix("-") == planned.path.sorts:
+                    return {number: "asc" if field.startswith("-") is planned.descending else "desc"}
         return {}
 
     def get_results(self, request: HttpRequest) -> None:

@@ -213,6 +213,7 @@ def test_what_runs_low_goes_on_over_pages_and_is_acted_on_as_a_whole(owner: Clie
             page = text(owner.get(address))
         assert calls.dynamodb == 3, "the session, the index, and the whole rows for their shelves"
         assert not said(page)
+        assert "column-name sorted ascending" in page, "as the index has them"
         shown = re.findall(r'class="field-name"><a [^>]*>([^<]*)<', page)
         assert [f"A {int(title[4:])}" for title in shown] == re.findall(
             r'class="field-location">([^<]*)<', page
