@@ -420,9 +420,7 @@ class BookAdmin(CoverPages, SpreadsheetPages, ToolsAdmin):
 
     @admin.display(description=_("their pages"))
     def people_pages(self, book: Book) -> str:
-        """Lead to the pages of everybody with a part in a book: there a name is corrected in all of theirs that are on sale."""
-        if book.unlisted:
-            return str(_("Once the book is on sale."))
+        """Lead to the pages of everybody with a part in a book: there a name is corrected in all their books on sale."""
         names = dict.fromkeys(name for people in PEOPLE for name in getattr(book, people).splitlines())
         there = [
             (reverse("admin:catalog_author_change", args=[keys.author_slug(name)]), name) for name in names
