@@ -64,7 +64,8 @@ def overview(*, today: date) -> Overview | None:
     """Return the sales of the last ``TAKINGS_DAYS`` days and how far the streams have come.
 
     One request to Redis, and one BatchGetItem where this process has not read the bestsellers'
-    titles a minute ago, or one came among them. Returns ``None`` when Redis is away.
+    titles within the last minute, or where another book has come among them. Returns ``None`` when
+    Redis is away.
     """
     days = [today - timedelta(days=back) for back in reversed(range(TAKINGS_DAYS))]
     tables = projected_tables()
