@@ -92,10 +92,9 @@ def adjust_stock(
     if problems:
         raise BadBookError(problems)
     if counted == seen:
-        overtaken = _overtaken(book_id, seen=seen)
-        if overtaken.stock == seen:
+        if (stock := int(stored_book(book_id).stock)) == seen:
             raise BadBookError({"counted": _("That is how many copies there are.")})
-        raise overtaken
+        raise _overtaken(book_id, seen=seen, stock=stock)
 
     def change(write: TransactWrite) -> None:
         ledger.enter(write, book_id=book_id, kind=ADJUSTED, delta=counted - seen, by=by, at=at, reason=said)
@@ -111,12 +110,11 @@ def adjust_stock(
     except TransactWriteError as error:
         if CONDITION_FAILED not in cancellation_codes(error):
             raise
-        raise _overtaken(book_id, seen=seen) from error
+        raise _overtaken(book_id, seen=seen, stock=int(stored_book(book_id).stock)) from error
 
 
-def _overtaken(book_id: str, *, seen: int) -> StockChangedError:
-    """Say how a book's stock stands now against what was seen: one GetItem, one Query."""
-    stock = int(stored_book(book_id).stock)
+def _overtaken(book_id: str, *, seen: int, stock: int) -> StockChangedError:
+    """Say how a book's stock stands now against what was seen: one Query."""
     told = ledger.since(book_id, seen=seen, stock=stock)
     return StockChangedError(book_id, seen=seen, stock=stock, since=told)
 
