@@ -76,13 +76,7 @@ class RestoreForm(ToolForm):
         for entry in self._newer[1]:
             then.update(_said_before(entry))
         return [
-            WayBack(
-                name,
-                label_of(name),
-                now,
-                before,
-                _why_not(name, before),
-            )
+            WayBack(name, label_of(name), now, before, _why_not(name, before))
             for name, before in then.items()
             if (now := audit.written(getattr(self.row, name))) != before
             and not _is_same_number(opts.get_field(name), now, before)

@@ -103,7 +103,7 @@ def _report(request: HttpRequest, done: prices.Repriced, titles: dict[str, str])
         messages.info(request, told % {"count": count})
     tell_failures(request, [(titles[book_id], why) for book_id, why in done.refused.items()])
     if done.more:
-        sentence = _("The store stopped answering: go back a page and send the same form again for the rest.")
+        sentence = _("Not all prices were changed: go back a page and send the same form again for the rest.")
         messages.error(request, sentence)
 
 

@@ -12,8 +12,8 @@ from django.core.management import call_command
 from pynamodb.exceptions import TransactWriteError
 
 from bookstore.dynamodb.pages import BadCursorError
-from bookstore.dynamodb.tables import transaction
-from catalog import ledger, services
+from bookstore.dynamodb.tables import nothing_beside, transaction
+from catalog import ledger, prices, services
 from catalog.drafts import check_facts
 from catalog.errors import BadBookError, BookNotFoundError, StockChangedError
 from catalog.loading import Draft, load_books
@@ -257,10 +257,10 @@ def test_what_is_no_count_is_refused_with_a_sentence(counted, reason, field):
 def test_a_new_price_is_written_once_however_many_send_it_at_once():
     for number in range(60):  # more than one transaction takes
         factories.book(book_id=f"b-{number}", price="5.00")
-    prices = [NewPrice(f"b-{number}", 1, Decimal("5.00"), Decimal("5.50")) for number in range(60)]
+    moves = [NewPrice(f"b-{number}", 1, Decimal("5.00"), Decimal("5.50")) for number in range(60)]
     services.revise_book(book_id="b-59", version=1, at=NOW, price="6.00")
     with ThreadPoolExecutor(3) as clicks:
-        done = list(clicks.map(lambda _: reprice_books(prices=prices, at=NOW), range(3)))
+        done = list(clicks.map(lambda _: reprice_books(prices=moves, at=NOW), range(3)))
     assert sum(len(each.changed) for each in done) == 59
     assert all(len(each.changed) + len(each.there) == 59 for each in done)
     assert {tuple(each.refused) for each in done} == {("b-59",)}
@@ -269,16 +269,18 @@ def test_a_new_price_is_written_once_however_many_send_it_at_once():
     assert books[59].price == Decimal("6.00")
 
 
-def test_no_price_is_called_written_when_only_what_goes_beside_it_was_refused():
-    factories.book(book_id="b-1", price="5.00")
-    there = StockEntry.query("b-1", limit=1).next()
-    prices = [NewPrice("b-1", 1, Decimal("5.00"), Decimal("5.50"))]
-    with pytest.raises(TransactWriteError):
-        reprice_books(
-            prices=prices,
-            at=NOW,
-            beside=lambda _price: (
-                lambda write: write.save(there, condition=StockEntry.book_id.does_not_exist())
-            ),
-        )
-    assert Book.get("b-1").price == Decimal("5.00")
+def test_no_price_is_called_written_when_only_what_goes_beside_it_was_refused(monkeypatch):
+    monkeypatch.setattr(prices, "_PRICES_A_TRANSACTION", 1)
+    for number in (1, 2):
+        factories.book(book_id=f"b-{number}", price="5.00")
+    there = StockEntry.query("b-2", limit=1).next()
+
+    def beside(each):
+        if each.book_id == "b-1":
+            return nothing_beside
+        return lambda write: write.save(there, condition=StockEntry.book_id.does_not_exist())
+
+    moves = [NewPrice(f"b-{number}", 1, Decimal("5.00"), Decimal("5.50")) for number in (1, 2)]
+    with pytest.raises(TransactWriteError):  # no second try mends it, whatever was changed before
+        reprice_books(prices=moves, at=NOW, beside=beside)
+    assert [Book.get(f"b-{number}").price for number in (1, 2)] == [Decimal("5.50"), Decimal("5.00")]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pynamodb.exceptions import UpdateError
 
 from bookstore.dynamodb.admin import audit
 from catalog import categories, keys, search, selectors, services
@@ -229,23 +230,31 @@ def test_a_correction_that_the_store_cuts_off_says_what_was_done_and_goes_on(
 ) -> None:
     for number in range(3):
         book(f"b-{number}", "Jane Austin")
-    revise, changed = services.revise_book, []
+    revise = services.revise_book
 
-    def away_after_the_first(**said: Any) -> Any:
-        if changed:
+    def away_after(most: int, error: Exception | None = None) -> Any:
+        changed: list[Any] = []
+
+        def revises(**said: Any) -> Any:
+            if len(changed) < most:
+                changed.append(revise(**said))
+                return changed[-1]
+            if error:
+                raise error
             with wire.dynamodb.refuse():
                 return revise(**said)
-        changed.append(revise(**said))
-        return changed[0]
 
-    with monkeypatch.context() as broken:
-        broken.setattr(services, "revise_book", away_after_the_first)
-        page = text(rename(owner, "jane-austin", "Jane Austen", follow=True))
+        with monkeypatch.context() as broken:
+            broken.setattr(services, "revise_book", revises)
+            return rename(owner, "jane-austin", "Jane Austen", follow=True)
+
+    assert away_after(0).status_code == 503  # "Nothing was ordered or changed"
+    with pytest.raises(UpdateError):
+        away_after(1, UpdateError("which no second try mends"))
+    page = text(away_after(1))
     assert "The name was changed in 1 book." in page
     assert "There are more books: change the name once more" in page
-    assert "The name was changed in 2 books." in text(
-        rename(owner, "jane-austin", "Jane Austen", follow=True)
-    )
+    assert "The name was changed in 1 book." in text(away_after(3))
 
 
 def test_authors_are_found_by_the_beginnings_of_their_names(
