@@ -171,7 +171,7 @@ def note_order(
             if (there.text, there.to_customer) != (text, to_customer):
                 raise sent_before()
             return order
-        if not order.address.name:
+        if order.is_forgotten:
             raise BadStepError(
                 _("The customer was forgotten: nothing more is written about this order."), field="text"
             )

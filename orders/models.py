@@ -321,6 +321,11 @@ class Order(Table):
         return known.url(self.tracking_number or "") if known else ""
 
     @property
+    def is_forgotten(self) -> bool:
+        """Whether its customer was taken out of it: no words are kept that might name them."""
+        return not self.address.name
+
+    @property
     def is_bought(self) -> bool:
         """Whether the books are the customer's, who may rate them."""
         return self.state in BOUGHT

@@ -48,7 +48,6 @@ from orders.steps import (
     free_copies,
     in_turn,
     kept_copies,
-    kept_reason,
     next_version,
     restocking,
     sent_before,
@@ -94,12 +93,11 @@ def refund_order(
     ``OrderChangedError``, ``TooLateError`` for an order that nobody paid, or whose money all goes back
     anyway (it was cancelled, or sent back whole), ``OrderNotFoundError``, ``OrderBusyError``.
     """
-    reason = check_reason(reason)
     _check_id(refund_id)
 
     @in_turn
     def refund_some(order: Order) -> Order:
-        why = kept_reason(order, reason)
+        why = check_reason(order, reason)
         if refund := _refund_of(order, refund_id):
             _check_same(order, refund, amount=amount, lines=lines, restock=restock, reason=why)
             return _make_now(order, refund, at=at)
@@ -140,18 +138,17 @@ def return_order(
 
     Raises what ``refund_order`` raises, ``TooLateError`` for an order that was not sent.
     """
-    reason = check_reason(reason)
     _check_id(refund_id)
 
     @in_turn
     def take_back(order: Order) -> Order:
-        why = kept_reason(order, reason)
+        why = check_reason(order, reason)
         if refund := _refund_of(order, refund_id):
             _check_same(order, refund, amount=refund.amount, lines=lines, restock=restock, reason=why)
             return _make_now(order, refund, at=at)
         check_seen(order, seen, by=by)
         if order.state is Status.RETURNED or _was_returned(order):
-            check_same_step(order, Status.RETURNED, by=by, reason=reason, restock=restock)
+            check_same_step(order, Status.RETURNED, by=by, reason=why, restock=restock)
             return settle_now(order, at=at)
         if order.state not in SENT:
             raise too_late(order)
@@ -210,11 +207,10 @@ def settle_otherwise(
     no refund was refused, ``OrderNotFoundError``, ``OrderBusyError``, and ``PaymentUnavailableError`` while
     the provider does not say how much was paid.
     """
-    reason = check_reason(reason)
 
     @in_turn
     def settle_so(order: Order) -> Order:
-        why = kept_reason(order, reason)
+        why = check_reason(order, reason)
         check_seen(order, seen, by=by)
         if order.state is Status.REFUNDED:
             return order

@@ -186,20 +186,20 @@ def cancel_order(
     ``TooLateError`` for an order that has gone too far.
     """
     allowed = CANCELLABLE_BY_CUSTOMER if by == BY_CUSTOMER else CANCELLABLE_BY_STAFF
-    reason = check_reason(reason, needed=by not in (BY_CUSTOMER, BY_SHOP, BY_PAYMENT))
 
     @in_turn
     def cancel(order: Order) -> Order:
+        why = check_reason(order, reason, needed=by not in (BY_CUSTOMER, BY_SHOP, BY_PAYMENT))
         check_seen(order, seen, by=by)
         if order.state is Status.CANCELLED or _was_cancelled(order):
-            check_same_step(order, Status.CANCELLED, by=by, reason=reason)
+            check_same_step(order, Status.CANCELLED, by=by, reason=why)
             return settle_now(order, at=at)
         if order.state not in allowed:
             raise TooLateError(
                 _("This order can no longer be cancelled: it is %(state)s.") % {"state": order.label.lower()}
             )
         owing = order.state is not Status.AWAITING_PAYMENT or _may_hold_money(order)
-        _cancel(order, by=by, reason=reason, owing=owing, at=at, beside=beside)
+        _cancel(order, by=by, reason=why, owing=owing, at=at, beside=beside)
         log.info("an order was cancelled", extra={"order_id": order_id})
         return settle_now(order, at=at)
 
@@ -384,7 +384,7 @@ def erase_customer(*, customer_id: str, at: datetime) -> None:
     orders = list(all_orders_of(customer_id))
     check_erasable(orders)
     for order in orders:
-        if order.email or order.address.name or order.notes:
+        if order.email or not order.is_forgotten or order.notes:
             through_conflicts(partial(_erase, customer_id, order.order_id, at=at), reads_anew=True)
 
 

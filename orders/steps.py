@@ -253,7 +253,7 @@ def free_copies(order: Order) -> Counter[str]:
 # What was done in a step that is told beside the state, and leaves it as it was.
 _BESIDE: Mapping[str, Promise] = {
     SENT_ELSEWHERE: gettext_lazy("given another address"),
-    ERASED: gettext_lazy("freed of name and address"),
+    ERASED: gettext_lazy("stripped of its name and address"),
     NOTHING_PAID: gettext_lazy("found to be unpaid"),
 }
 
@@ -352,28 +352,26 @@ def check_same_step(
 
     That is another reason, or something else about the stock, as far as the step has kept it.
     """
-    why = kept_reason(order, reason)
     for step in order.history:
         if (step.status, step.by) != (taken, by):
             continue
-        if (why and step.reason != why) or (step.restock is not None and step.restock != restock):
+        if (reason and step.reason != reason) or (step.restock is not None and step.restock != restock):
             raise changed_by(_act_of(step))
 
 
-def check_reason(reason: str, *, needed: bool = True) -> str:
-    """Return a reason without what surrounds it; raise ``BadStepError`` when it is missing or too long.
+def check_reason(order: Order, reason: str, *, needed: bool = True) -> str:
+    """Return what an order keeps of a reason, without what surrounds it.
 
-    A clerk who types just what stands for one of the shop's own reasons gets a full stop: it stays a clerk's word.
+    A clerk who types just what stands for one of the shop's own reasons gets a full stop: it stays a clerk's
+    word. Of a forgotten customer's order there is nothing to keep, and nothing to ask for: it might name them.
+    Raises ``BadStepError`` when it is missing or too long.
     """
+    if order.is_forgotten:
+        return ""
     typed = check_text(
         reason, most=REASON_CHARACTERS, field="reason", missing=_("Say why.") if needed else ""
     )
     return f"{typed}." if typed in REASONS else typed
-
-
-def kept_reason(order: Order, reason: str) -> str:
-    """Return what an order keeps of a reason: nothing once its customer was forgotten, whom it might name."""
-    return reason if order.address.name else ""
 
 
 def check_text(text: str, *, most: int, field: str, missing: str = "") -> str:

@@ -17,6 +17,8 @@ from orders.steps import REASON_CHARACTERS
 
 
 class _Reasoned(ToolForm):
+    """Asks why, unless the customer was forgotten: the order would not keep it."""
+
     reason = forms.CharField(
         label=gettext_lazy("Why"),
         max_length=REASON_CHARACTERS,
@@ -26,10 +28,13 @@ class _Reasoned(ToolForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not self.row.order.address.name:
-            self.fields["reason"].help_text = _(
-                "The customer was forgotten, so the order does not keep this."
-            )
+        if self.row.order.is_forgotten:
+            del self.fields["reason"]
+
+    @property
+    def why(self) -> str:
+        """What was said; empty where nobody was asked."""
+        return str(self.cleaned_data.get("reason", ""))
 
 
 class ShipForm(ToolForm):
@@ -57,7 +62,8 @@ class SettleForm(_Reasoned):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].label = _("How")
+        if "reason" in self.fields:
+            self.fields["reason"].label = _("How")
 
 
 class _CopiesForm(_Reasoned):

@@ -74,7 +74,7 @@ def _deliver(admin: Any, request: HttpRequest, row: Any, form: ToolForm) -> str:
 def _cancel(admin: Any, request: HttpRequest, row: Any, form: CancelForm) -> str:
     asked = _asked(admin, request, row, _("Cancelled; the order says why."))
     with in_the_admins_words():
-        order = services.cancel_order(**asked, seen=form.seen, reason=form.cleaned_data["reason"])
+        order = services.cancel_order(**asked, seen=form.seen, reason=form.why)
     if refusal := refunds.refusal_of(order):
         return _("%(order)s is cancelled. %(refusal)s The money is still to be given back.") % {
             "order": row,
@@ -103,7 +103,7 @@ def _refund(admin: Any, request: HttpRequest, row: Any, form: RefundForm) -> str
                 amount=amount,
                 lines=form.copies or None,
                 restock=form.cleaned_data["restock"],
-                reason=form.cleaned_data["reason"],
+                reason=form.why,
             )
         except PaymentRefusedError:
             admin.log_change(request, row, _("The payment provider refused the refund."))
@@ -112,7 +112,7 @@ def _refund(admin: Any, request: HttpRequest, row: Any, form: RefundForm) -> str
 
 
 def _return(admin: Any, request: HttpRequest, row: Any, form: ReturnForm) -> str:
-    told = _("Returned; the order says why.")
+    told = _("Returned.") if row.order.is_forgotten else _("Returned; the order says why.")
     with in_the_admins_words():
         try:
             order = refunds.return_order(
@@ -121,7 +121,7 @@ def _return(admin: Any, request: HttpRequest, row: Any, form: ReturnForm) -> str
                 refund_id=form.token,
                 lines=form.copies,
                 restock=form.cleaned_data["restock"],
-                reason=form.cleaned_data["reason"],
+                reason=form.why,
             )
         except PaymentRefusedError as error:  # the books are back all the same
             admin.log_change(request, row, _("The payment provider refused the refund."))
@@ -144,9 +144,11 @@ def _money_said(order: Order, refund_id: str) -> str:
 
 def _settle(admin: Any, request: HttpRequest, row: Any, form: SettleForm) -> str:
     told = _("The money was given back another way; the order says how.")
+    if row.order.is_forgotten:
+        told = _("The money was given back another way.")
     asked = _asked(admin, request, row, told)
     with in_the_admins_words():
-        refunds.settle_otherwise(**asked, seen=form.seen, reason=form.cleaned_data["reason"])
+        refunds.settle_otherwise(**asked, seen=form.seen, reason=form.why)
     return _("%(order)s is settled.") % {"order": row}
 
 
@@ -230,6 +232,6 @@ TOOLS = (
         "change",
         _note,
         form=NoteForm,
-        offered=lambda row: bool(row.order.address.name),
+        offered=lambda row: not row.order.is_forgotten,
     ),
 )

@@ -264,9 +264,20 @@ def test_a_clerk_is_told_that_the_customer_was_forgotten_meanwhile_and_says_no_m
     form = {**hidden(text(clerk.get(of(paid, "refund")))), "amount": "1.00", "reason": "Bo Zhang rang."}
     services.erase_customer(customer_id="c-1", at=timezone.now())
     page = text(clerk.post(of(paid, "refund"), form, follow=True))
-    assert "This order was freed of name and address by the customer on" in page
-    assert "The customer was forgotten, so the order does not keep this." in page
+    assert "This order was stripped of its name and address by the customer on" in page
+    assert ('name="amount"' in page, "Bo Zhang" in page) == (True, False)
     assert "Write a note" not in text(clerk.get(of(paid)))
+
+
+def test_of_a_forgotten_customers_order_nobody_is_asked_why_and_nobody_is_promised_that_it_says_so(
+    clerk: Client, owed: Order
+) -> None:
+    use(clerk, sent(clerk, owed), "deliver")
+    services.erase_customer(customer_id="c-1", at=timezone.now())
+    assert "takes nothing back" in said(text(use(clerk, owed, "return", copies_0="1")))
+    assert "is settled" in said(text(use(clerk, owed, "settle")))
+    told = [message for _who, message in logged(owed)]
+    assert [told[3], told[-1]] == ["Returned.", "The money was given back another way."]
 
 
 def test_a_provider_that_does_not_answer_leaves_it_for_later_and_says_so(clerk: Client, emma: Any) -> None:
