@@ -31,7 +31,7 @@ from orders.errors import BadStepError, OrderBusyError, OrderChangedError, SentB
 from orders.models import Order, OrderLine, StatusChange, UnpaidOrder
 from orders.queues import queue_key, queue_of
 from orders.selectors import get_order
-from orders.states import ERASED, LABELS, NOTHING_PAID, REASONS, SENT_ELSEWHERE, Status, may_become
+from orders.states import ERASED, LABELS, REASONS, SENT_ELSEWHERE, Status, may_become
 
 ROUNDS = 5  # how often a step is planned anew when the order changed under it
 REASON_CHARACTERS = 500
@@ -254,7 +254,6 @@ def free_copies(order: Order) -> Counter[str]:
 _BESIDE: Mapping[str, Promise] = {
     SENT_ELSEWHERE: gettext_lazy("given another address"),
     ERASED: gettext_lazy("stripped of its name and address"),
-    NOTHING_PAID: gettext_lazy("found to be unpaid"),
 }
 
 

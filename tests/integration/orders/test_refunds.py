@@ -302,6 +302,11 @@ def test_copies_that_a_pending_refund_is_for_are_not_sent_meanwhile(provider, em
         release_unpaid(at=NOW)
         assert send_on(placed, step).status == step
     assert ([line.kept for line in the_order().lines], stock(emma)) == ([0, 3], 9)
+    settings.PAYMENT_ORIGIN = NOWHERE
+    refund_order(**asked(placed, refund_id="r-3", lines={"b-persuasion": 1}))
+    assert (
+        send_on(placed, Status.DELIVERED).status == "delivered"
+    )  # they have left, whatever becomes of the money
 
 
 def test_a_pending_refund_of_an_order_that_is_cancelled_is_no_second_one(
