@@ -28,7 +28,7 @@ from bookstore.actors import who
 from bookstore.dynamodb.admin.errors import ChangedMeanwhileError, SearchAwayError
 from bookstore.dynamodb.admin.options import Hits
 from bookstore.dynamodb.admin.paths import Path
-from bookstore.dynamodb.admin.sources import KEY_SEPARATOR, FacadeModel, Source
+from bookstore.dynamodb.admin.sources import FacadeModel, Source
 from bookstore.dynamodb.admin.tools import ToolsAdmin
 from bookstore.dynamodb.tables import Beside, nothing_beside
 from bookstore.opensearch.errors import SearchUnavailableError
@@ -335,8 +335,8 @@ class OrderAdmin(ToolsAdmin):
             found = []
         for each in found:
             if each.order_id == order_id:
-                key = KEY_SEPARATOR.join((each.customer_id, each.order_id))
-                return HttpResponseRedirect(reverse("admin:orders_order_change", args=[quote(key)]))
+                key = quote(selectors.admin_key(each.customer_id, each.order_id))
+                return HttpResponseRedirect(reverse("admin:orders_order_change", args=[key]))
         messages.warning(request, _("There is no such order."))
         return HttpResponseRedirect(reverse("admin:orders_order_changelist"))
 
@@ -388,8 +388,7 @@ class OrderAdmin(ToolsAdmin):
     ) -> Hits:
         """Ask for a number in the table, and for everything else the search engine of orders."""
         if not filters and (found := selectors.orders_numbered(term)):
-            keys = [(each.customer_id, each.order_id) for each in found]
-            return Hits([KEY_SEPARATOR.join(key) for key in keys], len(keys))
+            return Hits([selectors.admin_key(each.customer_id, each.order_id) for each in found], len(found))
         queue = filters.pop("queue_name", "")
         states = [each for each in (WORK[queue][1] if queue in WORK else ()) if each in set(Status)]
         if filters or len(states) > 1 or (queue and not states):
@@ -400,7 +399,7 @@ class OrderAdmin(ToolsAdmin):
             raise SearchAwayError(
                 _("The search of orders is having a rest. An order is still found by its whole number.")
             ) from error
-        return Hits([KEY_SEPARATOR.join(key) for key in hits.keys], hits.total)
+        return Hits([selectors.admin_key(*key) for key in hits.keys], hits.total)
 
     # --- The form ----------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from bookstore.accounts.selectors import Section
 from bookstore.typesetting import money
 from orders import services
 from orders.models import Order
-from orders.selectors import all_orders_of, orders_of, timeline
+from orders.selectors import admin_key, all_orders_of, orders_of, timeline
 
 
 def may_forget(sender: object, customer_id: str, **_kwargs: object) -> None:  # noqa: ARG001 - a signal's signature
@@ -93,7 +93,5 @@ def _in_the_admin(order: Order) -> str:
     """Return where staff find an order."""
     from django.contrib.admin.utils import quote  # noqa: PLC0415 - imports all of the admin
 
-    from bookstore.dynamodb.admin.sources import KEY_SEPARATOR  # noqa: PLC0415 - the same
-
-    key = KEY_SEPARATOR.join((order.customer_id, order.order_id))
-    return reverse("admin:orders_order_change", args=[quote(key)])
+    key = quote(admin_key(order.customer_id, order.order_id))
+    return reverse("admin:orders_order_change", args=[key])

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from bookstore.actors import BY_PAYMENT, who
 from bookstore.dynamodb.tables import Beside, nothing_beside
@@ -34,7 +35,7 @@ from orders.payments.base import (
     PaymentUnavailableError,
 )
 from orders.queues import queue_key, queue_of
-from orders.selectors import get_order
+from orders.selectors import admin_key, get_order
 from orders.states import BOUGHT, NOTHING_PAID, OWING, SENT, Status
 from orders.steps import (
     OvertakenError,
@@ -59,6 +60,7 @@ log = logging.getLogger(__name__)
 
 MOST_REFUNDS = 30  # of one order, as of notes
 NOTHING = Decimal("0.00")
+REFUSED = gettext_lazy("The payment provider refused the refund.")  # as the admin's log has it
 _REFUND_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 
 
@@ -392,15 +394,15 @@ def note_refusal(order: Order, refund_id: str, error: PaymentRefusedError, *, at
 
 def _in_the_log(order: Order, *, at: datetime) -> Beside:
     """Return what tells the admin's log that the provider refused; why stands in the order, which can be erased."""
-    from bookstore.dynamodb.admin import audit, models, sources  # noqa: PLC0415 - brings some of Django's admin
+    from bookstore.dynamodb.admin import audit, models  # noqa: PLC0415 - brings some of Django's admin
 
     item = audit.entry_of(
         label="orders.order",
-        key=sources.KEY_SEPARATOR.join((order.customer_id, order.order_id)),
+        key=admin_key(order.customer_id, order.order_id),
         shown=order.number,
         user=audit.Person(BY_PAYMENT, who(BY_PAYMENT)),
         kind=models.CHANGED,
-        message=_("A refund was refused; the order says why."),
+        message=str(REFUSED),
         at=at,
     )
     return partial(audit.record, item=item)

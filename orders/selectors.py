@@ -62,6 +62,13 @@ def get_order(customer_id: str, order_id: str) -> Order:
     return order
 
 
+def admin_key(customer_id: str, order_id: str) -> str:
+    """Return the key of an order in the admin: of its page, and of its entries in the log."""
+    from bookstore.dynamodb.admin.sources import KEY_SEPARATOR  # noqa: PLC0415 - imports all of the admin
+
+    return KEY_SEPARATOR.join((customer_id, order_id))
+
+
 def find_marker(customer_id: str) -> UnpaidOrder | None:
     """Return what marks a customer's unpaid order, read consistently with one GetItem."""
     try:

@@ -106,7 +106,7 @@ def _refund(admin: Any, request: HttpRequest, row: Any, form: RefundForm) -> str
                 reason=form.why,
             )
         except PaymentRefusedError:
-            admin.log_change(request, row, _("The payment provider refused the refund."))
+            admin.log_change(request, row, str(refunds.REFUSED))
             raise
     return _money_said(order, form.token)
 
@@ -124,7 +124,7 @@ def _return(admin: Any, request: HttpRequest, row: Any, form: ReturnForm) -> str
                 reason=form.why,
             )
         except PaymentRefusedError as error:  # the books are back all the same
-            admin.log_change(request, row, _("The payment provider refused the refund."))
+            admin.log_change(request, row, str(refunds.REFUSED))
             return _("The return is noted. %(refusal)s No money went back.") % {"refusal": error}
     return _money_said(order, form.token)
 

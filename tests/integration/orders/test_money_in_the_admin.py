@@ -232,7 +232,7 @@ def test_money_that_the_provider_refuses_for_a_cancelled_order_may_go_another_wa
     assert (now(owed).state, now(owed).queue_name) == (Status.REFUNDED, None)
     assert logged(owed) == [
         ("clerk@example.com", "Cancelled; the order says why."),
-        ("the payment provider", "A refund was refused; the order says why."),
+        ("the payment provider", "The payment provider refused the refund."),
         ("other@example.com", "A note was written."),
         ("clerk@example.com", "The money was given back another way; the order says how."),
     ]

@@ -304,9 +304,8 @@ def test_copies_that_a_pending_refund_is_for_are_not_sent_meanwhile(provider, em
     assert ([line.kept for line in the_order().lines], stock(emma)) == ([0, 3], 9)
     settings.PAYMENT_ORIGIN = NOWHERE
     refund_order(**asked(placed, refund_id="r-3", lines={"b-persuasion": 1}))
-    assert (
-        send_on(placed, Status.DELIVERED).status == "delivered"
-    )  # they have left, whatever becomes of the money
+    # They have left, whatever becomes of the money.
+    assert send_on(placed, Status.DELIVERED).status == "delivered"
 
 
 def test_a_pending_refund_of_an_order_that_is_cancelled_is_no_second_one(
@@ -340,7 +339,7 @@ def test_a_pending_refund_that_is_refused_later_is_dropped_with_a_note_to_staff(
     (entry,) = audit.history("orders.order", f"c-1~{stored.order_id}")
     assert (str(entry.user), str(entry)) == (
         "the payment provider",
-        "A refund was refused; the order says why.",
+        "The payment provider refused the refund.",
     )
 
 

@@ -457,7 +457,8 @@ def test_the_picking_list_walks_the_shelves_and_each_parcel_has_a_page(clerk: Cl
     assert "style=" not in slips
     assert "7.99" not in slips  # it may be a present
     left = text(choose(clerk, "packing_slips", packed, cancelled))
-    assert "1 order is not on these pages: it is unpaid, cancelled, given back or being refunded." in left
+    why = "it is unpaid, cancelled, returned, refunded or being refunded."
+    assert f"1 order is not on these pages: {why}" in left
     assert "nothing to print" in said(text(choose(clerk, "picking_list", packed)))
     for paper in (page, slips):  # what is on it is packed by one button
         assert "2 orders are packed." in said(text(send(clerk, paper)))
