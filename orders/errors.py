@@ -42,7 +42,7 @@ class TooLateError(OrderError):
 
 
 class OrderChangedError(OrderError):
-    """Somebody else has done something with the order since the clerk looked at it; the message tells what."""
+    """Something was done with the order that the clerk has not reckoned with; the message tells what, and who did it."""
 
 
 class SentBeforeError(OrderError):
