@@ -78,6 +78,10 @@ def page(chromium: Browser, shop: str) -> Iterator[Page]:
     assert watched.complaints == []
 
 
+AT_REST = """() => document.getAnimations().filter(each => each instanceof CSSTransition)
+    .forEach(each => each.finish())"""
+
+
 def complaints_about(page: Page, *rules: str, without: tuple[str, ...] = ()) -> str:
     """Run axe on the page as it stands, on a phone and on a desk: all its rules but some, or those that are named."""
     expect(page.locator(".htmx-request")).to_have_count(0)
@@ -88,6 +92,7 @@ def complaints_about(page: Page, *rules: str, without: tuple[str, ...] = ()) -> 
     found = []
     for size in (PHONE, DESK):
         page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.evaluate(AT_REST)  # a colour on its way from one theme to another is nobody's choice
         results = AxeResults(page.evaluate("options => axe.run(options)", options))
         if results.violations_count:
             found.append(f"{size['width']} pixels: {results.generate_report()}")
