@@ -87,7 +87,8 @@ def listen_on_one_of(candidates: Iterator[int]) -> socket.socket:
 def _listener(port: int) -> socket.socket | None:
     """Listen on a port, so that nobody else can; return ``None`` when somebody has it.
 
-    Who comes before the program that is to answer has started waits until it has.
+    Connections just closed do not count. Who comes before the program that is to answer has started
+    waits until it has.
     """
     try:
         return socket.create_server((LOOPBACK, port), backlog=CONNECTIONS_THAT_WAIT)
@@ -121,12 +122,9 @@ def _candidates(preferred: int | None) -> Iterator[int]:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections just closed do not count
-        try:
-            listener.bind((LOOPBACK, port))
-        except OSError:
-            return False
+    if (listener := _listener(port)) is None:
+        return False
+    listener.close()
     return True
 
 
